@@ -1,0 +1,62 @@
+"""What a client sent: one frozen value, read once, asked by matchers, replies and the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+class _Unread:
+    """The body was not parsed yet."""
+
+
+_UNREAD = _Unread()
+
+
+class NotJSON(ValueError):
+    """The body is no JSON document; the message says why."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it arrived. Never changed after it was built; only the parsed body is remembered.
+
+    `path` is decoded and without the session's prefix, `raw_path` is as it was sent (without the query). `headers`
+    have lower-case names, in order. `connection` numbers the connections of the server from 1, `on_connection` the
+    requests of that connection from 1, `number` the requests of the session from 1. `received` is the server's
+    monotonic clock in seconds.
+    """
+
+    method: str
+    path: str
+    raw_path: bytes = b""
+    query: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    http_version: str = "1.1"
+    session: str = ""
+    connection: int = 0
+    on_connection: int = 1
+    number: int = 1
+    received: float = 0.0
+    _parsed: Any = field(default=_UNREAD, repr=False, compare=False)
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of the header `name` (lower case), or None."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def json(self) -> Any:
+        """The body as plain JSON values. Raises `NotJSON`."""
+        if self._parsed is _UNREAD:
+            try:
+                self._parsed = msgspec.json.decode(self.body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                self._parsed = NotJSON(str(error))
+        if isinstance(self._parsed, NotJSON):
+            raise self._parsed
+        return self._parsed
