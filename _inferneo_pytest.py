@@ -1,0 +1,131 @@
+"""The pytest plugin of inferneo: a fake server for each test, one process-wide listener for all of them.
+
+It is a top-level module and imports nothing but pytest and the standard library until a fixture is used, so a run that
+does not use it pays about a millisecond, and another distribution's `mockserver` package cannot keep pytest from
+starting: only the fixtures fail then, with one sentence that names the distribution in the way.
+
+Fixtures: `inferneo_mock` (a session of the fake server, fresh for the test), `inferneo_url` (its URL),
+`inferneo_client` and `async_inferneo_client` (clients of that session). Marker: `inferneo(strict=..., profile=...,
+seed=..., script=...)`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from inferneo import AsyncInferneoClient, InferneoClient
+    from mockserver.server import MockServer, Session
+
+pytest.register_assert_rewrite("contracts")
+
+MARKER = (
+    "inferneo(strict=None, profile='docs', seed=0, script=None): settings of this test's inferneo_mock session. "
+    "strict=False: requests that no rule matches are answered like a model, and unused rules or faults do not fail "
+    "the test."
+)
+SETTINGS = {"strict", "profile", "seed", "script"}
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Remember whether the test itself failed: then the session's problems are told, not raised on top of it."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+        if report.failed and (session := getattr(item, "_inferneo_session", None)) is not None:
+            report.sections.append(("inferneo_mock", session.describe()))
+    return report
+
+
+def _in_the_way() -> str:
+    """The sentence that explains a `mockserver` package that is not ours, or a missing extra."""
+    owners = sorted(set(metadata.packages_distributions().get("mockserver", ())) - {"inferneo"})
+    if owners:
+        return (
+            f"inferneo: the import package 'mockserver' belongs to the distribution {', '.join(map(repr, owners))} "
+            "here, not to 'inferneo'; uninstall it or give the tests an environment of their own, then reinstall "
+            "'inferneo[mock]'"
+        )
+    return "inferneo: the fixture needs the fake server's own dependencies; install 'inferneo[mock]'"
+
+
+def _mock_server_class() -> type[MockServer]:
+    try:
+        from mockserver.server import MockServer
+    except ImportError as error:
+        pytest.fail(f"{_in_the_way()} ({error})", pytrace=False)
+    return MockServer
+
+
+@pytest.fixture(scope="session")
+def _inferneo_server() -> Iterator[MockServer]:
+    """One fake server for the whole process (with pytest-xdist: one per worker), on a free port of the loopback."""
+    with _mock_server_class()() as server:
+        yield server
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The markers of the test, the nearest last word; an unknown setting is an error of the test."""
+    settings: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("inferneo"))):
+        unknown = set(marker.kwargs) - SETTINGS
+        if marker.args or unknown:
+            got = ", ".join([*map(repr, marker.args), *sorted(unknown)])
+            pytest.fail(f"@pytest.mark.inferneo takes the keywords {', '.join(sorted(SETTINGS))}; got {got}", False)
+        settings |= marker.kwargs
+    return settings
+
+
+@pytest.fixture
+def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) -> Iterator[Session]:
+    """A session of the fake server for this test alone: its own rules, faults, seed and journal.
+
+    With no rule it answers like a model. Once it has one, a request that no rule matches and a rule or fault that was
+    never used fail the test at teardown (relaxed by `@pytest.mark.inferneo(strict=False)`).
+    """
+    settings = _settings(request)
+    session = _inferneo_server.new_session(**settings)
+    request.node._inferneo_session = session
+    yield session
+    problems = session.problems() if settings.get("strict") is not False else []
+    del request.node._inferneo_session
+    description = session.describe()
+    session.close()
+    if problems and not request.node.stash.get(FAILED, False):
+        pytest.fail("\n".join(["inferneo_mock: the script and the test do not agree", *problems, description]), False)
+
+
+@pytest.fixture
+def inferneo_url(inferneo_mock: Session) -> str:
+    """The base URL of this test's session, for any client: `http://127.0.0.1:PORT/@NAME`."""
+    return inferneo_mock.url
+
+
+@pytest.fixture
+def inferneo_client(inferneo_url: str) -> Iterator[InferneoClient]:
+    """A client of this test's session; closed after the test."""
+    from inferneo import InferneoClient
+
+    with InferneoClient(inferneo_url) as client:
+        yield client
+
+
+@pytest.fixture
+def async_inferneo_client(inferneo_url: str) -> Iterator[AsyncInferneoClient]:
+    """An asynchronous client of this test's session; usable in whatever event loop the test runs."""
+    from inferneo import AsyncInferneoClient
+
+    client = AsyncInferneoClient(inferneo_url)
+    yield client
+    asyncio.run(client.close())
