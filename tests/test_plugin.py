@@ -1,0 +1,214 @@
+"""The pytest plugin, seen as its users see it: by running their test files in a pytest of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def run(pytester: pytest.Pytester, code: str, *args: str) -> pytest.RunResult:
+    pytester.makepyfile(code)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args)
+
+
+def test_a_session_without_rules_answers_like_a_model(pytester: pytest.Pytester) -> None:
+    """With no rule the fixture is a server to develop against: nothing has to be scripted."""
+    result = run(
+        pytester,
+        """
+        def test_chat(inferneo_client):
+            answer = inferneo_client.chat.completions.create(
+                model="meta-llama/Llama-2-7b-chat-hf", messages=[{"role": "user", "content": "Hello!"}]
+            )
+            assert answer.choices[0].message.content
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_scripted_fault_is_retried(pytester: pytest.Pytester) -> None:
+    """The first lines a user writes: fail twice, then answer; the client makes three attempts."""
+    result = run(
+        pytester,
+        """
+        from mockserver import chat, status
+
+        def test_survives_a_rate_limit(inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat(contains="report")).fail(status(429, retry_after=0), times=2).reply("Done.")
+            answer = inferneo_client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "the report, please"}]
+            )
+            assert answer.choices[0].message.content == "Done."
+            assert inferneo_mock.calls.attempts == 3
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_an_unused_rule_fails_the_test_and_is_named(pytester: pytest.Pytester) -> None:
+    """A rule that never fired is a test that tested nothing."""
+    result = run(
+        pytester,
+        """
+        from mockserver import chat
+
+        def test_never_calls(inferneo_mock):
+            inferneo_mock.on(chat(contains="report"), name="the report").reply("Done.")
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*rule 'the report'*never*"])
+
+
+def test_an_unmatched_request_fails_the_test_and_shows_what_was_near(pytester: pytest.Pytester) -> None:
+    """The failure message is the debugger: the request, the nearest rule, and the field that differed."""
+    result = run(
+        pytester,
+        """
+        import pytest
+        from inferneo import InferneoNotFoundError
+        from mockserver import chat
+
+        def test_other_words(inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat(contains="report"), name="the report").reply("Done.")
+            with pytest.raises(InferneoNotFoundError):
+                inferneo_client.chat.completions.create(model="m", messages=[{"role": "user", "content": "weather"}])
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*no rule matched*POST /v1/chat/completions*", "*contains*report*"])
+
+
+def test_an_unused_fault_fails_the_test(pytester: pytest.Pytester) -> None:
+    """A rule that was called but whose second fault never fired is not used up."""
+    result = run(
+        pytester,
+        """
+        from mockserver import chat, status
+
+        def test_gives_up(inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat(), name="flaky").fail(status(503)).fail(status(429)).reply("Done.")
+            client = inferneo_client.with_options(max_retries=0)
+            try:
+                client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
+            except Exception:
+                pass
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*flaky*status*429*never*"])
+
+
+def test_the_marker_relaxes_the_check(pytester: pytest.Pytester) -> None:
+    """strict=False: unused rules pass, unmatched requests are answered like a model."""
+    result = run(
+        pytester,
+        """
+        import pytest
+        from mockserver import chat
+
+        @pytest.mark.inferneo(strict=False)
+        def test_relaxed(inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat(contains="report")).reply("Done.")
+            assert inferneo_client.chat.completions.create(
+                model="meta-llama/Llama-2-7b-chat-hf", messages=[{"role": "user", "content": "weather"}]
+            ).choices[0].message.content != "Done."
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_an_unknown_setting_of_the_marker_is_named(pytester: pytest.Pytester) -> None:
+    """A misspelt setting is an error, not a silent default."""
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.inferneo(stric=False)
+        def test_typo(inferneo_mock):
+            assert inferneo_mock
+        """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*takes the keywords*strict*got stric*"])
+
+
+def test_sessions_are_alone(pytester: pytest.Pytester) -> None:
+    """Under pytest-xdist and in one process alike, no test sees another's rules or journal."""
+    result = run(
+        pytester,
+        """
+        import pytest
+        from mockserver import chat
+
+        @pytest.mark.parametrize("n", range(20))
+        def test_own_answer(n, inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat()).reply(f"answer {n}")
+            answer = inferneo_client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
+            assert answer.choices[0].message.content == f"answer {n}"
+            assert len(inferneo_mock.journal) == 1
+        """,
+        "-n",
+        "2",
+    )
+    result.assert_outcomes(passed=20)
+
+
+def test_the_async_client_works_in_any_loop(pytester: pytest.Pytester) -> None:
+    """No asyncio plugin is needed, and none is in the way."""
+    result = run(
+        pytester,
+        """
+        import asyncio
+        from mockserver import chat
+
+        def test_gather(inferneo_mock, async_inferneo_client):
+            inferneo_mock.on(chat()).reply("Done.")
+            async def main():
+                return await asyncio.gather(*(
+                    async_inferneo_client.chat.completions.create(model="m", messages=[{"role": "user", "content": str(n)}])
+                    for n in range(8)
+                ))
+            assert {a.choices[0].message.content for a in asyncio.run(main())} == {"Done."}
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
+    """A run that does not use the fixtures does not load the server, the client or their libraries."""
+    result = run(
+        pytester,
+        """
+        import sys
+
+        def test_untouched():
+            heavy = {"mockserver", "inferneo", "contracts", "starlette", "uvicorn", "httpx", "httpx2", "msgspec"}
+            assert heavy.isdisjoint(sys.modules)
+        """,
+        "-p",
+        "no:hypothesispytest",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_another_distributions_mockserver_is_named(pytester: pytest.Pytester) -> None:
+    """PyPI's mockserver-client installs a top-level `mockserver` too: one sentence says so, and only the fixture fails."""
+    pytester.makepyfile(**{"shadow/mockserver/__init__": "", "shadow/placeholder": ""})
+    info = pytester.mkdir("shadow/mockserver_client-9.0.dist-info")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mockserver-client\nVersion: 9.0\n")
+    (info / "top_level.txt").write_text("mockserver\n")
+    (info / "RECORD").write_text("mockserver/__init__.py,,\n")
+    pytester.syspathinsert(pytester.path / "shadow")
+    result = run(
+        pytester,
+        """
+        def test_uses_it(inferneo_mock):
+            assert inferneo_mock
+
+        def test_does_not():
+            assert True
+        """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*'mockserver' belongs to the distribution 'mockserver-client'*"])
