@@ -1,0 +1,194 @@
+"""The ASGI callable of the fake server: request in, decision, plan out, journal.
+
+The paths of the API take the straight line: no router, no framework. Starlette stands only behind `/_mock/` (the door)
+and is imported at its first use. `/@NAME/` before a path chooses the session; without it the default one is meant.
+A whole plain response is decided and written without waiting for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import urllib.parse
+from typing import Any
+
+from mockserver.clock import Clock, HttpDate, LoopClock
+from mockserver.errors import PlanError
+from mockserver.journal import Exchange, Journal
+from mockserver.lower import Framer
+from mockserver.plan import Body, Head, Plan
+from mockserver.play import Player, play_asgi, whole
+from mockserver.request import Request
+from mockserver.sessions import SessionCore, Sessions
+from mockserver.wire import EXTENSION, SESSION, Wire
+
+logger = logging.getLogger("mockserver")
+
+MAX_BODY = 10 << 20
+"""The largest request body that is read, in bytes (docs: INFERNEO_MAX_REQUEST_SIZE, 10MB)."""
+
+
+class App:
+    """An ASGI application over `sessions`. One object serves one event loop."""
+
+    def __init__(self, sessions: Sessions, *, max_body: int = MAX_BODY, date: bool = True) -> None:
+        self.sessions = sessions
+        self._max_body = max_body
+        self._date = HttpDate() if date else bytes
+        self._clock: Clock | None = None
+        self._door: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await _not_http(scope, receive, send)
+            return
+        path: str = scope["path"]
+        name: str = scope.get(SESSION) or ""
+        if path.startswith("/@"):
+            name, _, path = path[2:].partition("/")
+            path = "/" + path
+        if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
+            await self._open_door(name, path[6:] or "/", scope, receive, send)
+            return
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            read = await self._read(body, receive)
+            if read is None:
+                await self._too_large(scope, send)
+                return
+            body = read
+        elif message["type"] == "http.disconnect":
+            return
+        if len(body) > self._max_body:
+            await self._too_large(scope, send)
+            return
+        clock = self._clock
+        if clock is None:
+            clock = self._clock = LoopClock(asyncio.get_running_loop())
+        wire: Wire | None = scope.get("extensions", {}).get(EXTENSION) if "extensions" in scope else None
+        session = self.sessions.get(name)
+        now = clock.now()
+        session.used = now
+        session.requests += 1
+        request = Request(
+            scope["method"],
+            path,
+            scope.get("raw_path") or b"",
+            scope["query_string"],
+            scope["headers"] if type(scope["headers"]) is tuple else tuple(scope["headers"]),
+            body,
+            scope["http_version"],
+            name,
+            wire.connection if wire is not None else 0,
+            wire.on_connection if wire is not None else 1,
+            session.requests,
+            now,
+        )
+        decision = session.decide(request)
+        exchange = Exchange(request, decision, now)
+        journal = session.journal
+        journal.add(exchange)
+        if wire is None:
+            await self._play_elsewhere(exchange, journal, send, clock)
+        else:
+            await self._play(exchange, journal, wire, clock)
+
+    async def _play(self, exchange: Exchange, journal: Journal, wire: Wire, clock: Clock) -> None:
+        request = exchange.request
+        plan = exchange.plan
+        wire.resume_reading()
+        framer = Framer(request.method, request.http_version, wire.keep_alive, self._date())
+        data = whole(plan, framer)
+        if data is not None and not (wire.paused or wire.lost):
+            wire.write(data)
+            wire.finish(not framer.closes)
+            journal.close(exchange, "end", len(data), clock.now() - exchange.started)
+            return
+        if data is not None:
+            framer = Framer(request.method, request.http_version, wire.keep_alive, self._date())
+
+        def tell(player: Player) -> None:
+            journal.close(exchange, player.ended, player.sent, clock.now() - exchange.started, player.late)
+
+        try:
+            player = Player(plan, wire, clock, framer, tell)
+        except PlanError as error:
+            exchange.error = str(error)
+            logger.error("%s", error)  # noqa: TRY400  # the sentence is for the user, a traceback says no more
+            wire.write(whole(_refusal(str(error)), framer) or b"")
+            wire.finish(not framer.closes)
+            journal.close(exchange, "error", wire.sent, clock.now() - exchange.started)
+            return
+        player.start()
+        await player.wait()
+
+    async def _play_elsewhere(self, exchange: Exchange, journal: Journal, send: Any, clock: Clock) -> None:
+        """Without a wire: clean plans only; others raise `PlanError` before a byte is sent."""
+        ended = "error"
+        try:
+            await play_asgi(exchange.plan, send, clock)
+            ended = "end"
+        except PlanError as error:
+            exchange.error = str(error)
+            raise
+        finally:
+            journal.close(exchange, ended, 0, clock.now() - exchange.started)
+
+    async def _read(self, body: bytes, receive: Any) -> bytes | None:
+        """The rest of a request's body; None when it is larger than is read."""
+        parts = [body]
+        size = len(body)
+        while size <= self._max_body:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise asyncio.CancelledError
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if not message.get("more_body"):
+                return b"".join(parts)
+        return None
+
+    async def _too_large(self, scope: Any, send: Any) -> None:
+        text = f"the request's body is larger than {self._max_body} bytes"
+        document = {"error": {"message": text, "type": "invalid_request_error", "param": None, "code": "request_too_large"}}
+        await _answer(send, 413, document, close=True)
+
+    async def _open_door(self, name: str, path: str, scope: Any, receive: Any, send: Any) -> None:
+        if self._door is None:
+            from mockserver.door import door
+
+            self._door = door(self.sessions)
+        inner = dict(scope, path=path, raw_path=urllib.parse.quote(path).encode(), root_path="")
+        inner["state"] = {**scope.get("state", {}), "session": name}
+        await self._door(inner, receive, send)
+
+
+def _refusal(message: str) -> Plan:
+    document = {"error": {"message": message, "type": "mock_error", "param": None, "code": "plan_refused"}}
+    body = json.dumps(document).encode()
+    fields = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+    return Plan((Head(500, fields), Body(body)))
+
+
+async def _answer(send: Any, status: int, document: Any, *, close: bool = False) -> None:
+    body = json.dumps(document).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _not_http(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})

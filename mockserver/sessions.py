@@ -1,0 +1,93 @@
+"""Sessions: everything that one test, or one user, has of the server, and nothing of another's.
+
+Laws: a session is made on first use, by name; nothing is shared between two of them. Their number is bounded: the one
+that was idle longest, with no open response, goes first, and the log says so. A reset leaves nothing of the time before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mockserver.journal import Journal
+from mockserver.plan import Plan
+from mockserver.request import Request
+
+logger = logging.getLogger("mockserver")
+
+MAX_SESSIONS = 4096
+
+
+class DecisionLike(Protocol):
+    """What the app and the journal need of a decision."""
+
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def rule(self) -> Any: ...
+    @property
+    def reply_index(self) -> int | None: ...
+    @property
+    def faults(self) -> Any: ...
+    @property
+    def explanation(self) -> Any: ...
+
+
+class Brain(Protocol):
+    """Who decides for a session."""
+
+    def decide(self, request: Request) -> DecisionLike: ...
+
+
+class SessionCore:
+    """One session, as the event loop sees it. Touched only by the loop's thread."""
+
+    __slots__ = ("brain", "decide", "journal", "name", "requests", "used")
+
+    def __init__(self, name: str, brain: Brain) -> None:
+        self.name = name
+        self.brain = brain
+        self.decide: Callable[[Request], DecisionLike] = brain.decide
+        self.journal = Journal()
+        self.requests = 0
+        self.used = time.monotonic()
+
+
+class Sessions:
+    """All sessions of a server, by name; the default one is named by the empty string and never goes."""
+
+    def __init__(self, make: Callable[[str], Brain], max_sessions: int = MAX_SESSIONS) -> None:
+        self._make = make
+        self._max = max_sessions
+        self._sessions: dict[str, SessionCore] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._sessions
+
+    def get(self, name: str) -> SessionCore:
+        """The session `name`, made now if it is new."""
+        session = self._sessions.get(name)
+        return session if session is not None else self.reset(name)
+
+    def reset(self, name: str, brain: Brain | None = None) -> SessionCore:
+        """The session `name` as if it had never been used (with `brain` instead of the server's settings)."""
+        if name not in self._sessions and len(self._sessions) >= self._max:
+            self._evict()
+        session = self._sessions[name] = SessionCore(name, brain if brain is not None else self._make(name))
+        return session
+
+    def drop(self, name: str) -> None:
+        """Forget the session."""
+        self._sessions.pop(name, None)
+
+    def _evict(self) -> None:
+        idle = [session for name, session in self._sessions.items() if name and not session.journal.open]
+        if idle:
+            oldest = min(idle, key=lambda session: session.used)
+            logger.warning("session %r was idle longest and is dropped: there are %d", oldest.name, self._max)
+            del self._sessions[oldest.name]

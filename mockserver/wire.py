@@ -1,0 +1,478 @@
+"""Everything that touches uvicorn's undocumented attributes: one connection as a `Wire`, and the listener that makes them.
+
+uvicorn parses requests and keeps connections; the responses are ours. `Wire` writes bytes to the transport, ends the
+connection in every way TCP knows, and hands it back to uvicorn for the next request (`finish`) when a whole response was
+written. An app finds it in `scope["extensions"]["mockserver.wire"]`.
+
+What is relied on (the same since uvicorn 0.34, proven at start by `mockserver.selfcheck`): a protocol object per
+connection with `app`, `transport`, `flow`, `server_state`; a cycle per request, reached as `receive.__self__`, with
+`response_started`, `response_complete`, `disconnected`, `message_event`, `on_response` and, of httptools, `keep_alive`;
+h11's connection as `conn`. `disconnected = True` makes a cycle inert: uvicorn then sends nothing of its own.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import itertools
+import socket
+import ssl
+import struct
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, ClassVar
+
+import uvicorn
+from uvicorn.server import ServerState
+
+EXTENSION = "mockserver.wire"
+"""The key of the `Wire` in `scope["extensions"]`."""
+
+SESSION = "mockserver.session"
+"""The key, in the scope, of the session that a listener of its own belongs to."""
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+_LINGER_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+_SIOCOUTQNSD = 0x894B
+"""Linux: bytes the kernel has not sent yet (linux/sockios.h)."""
+
+LINGER_SECONDS = 1.0
+"""How long a closing connection still reads (and drops) what its peer had already sent."""
+
+
+class Wire:
+    """One connection of a client, for one response after the other.
+
+    `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `sent`
+    counts the bytes handed to the transport for this response. `on_lost` is called once when the peer has left (or the
+    server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes again after `paused`.
+    """
+
+    __slots__ = (
+        "_cycle",
+        "_protocol",
+        "_timer",
+        "_transport",
+        "closing",
+        "connection",
+        "dropped",
+        "lost",
+        "on_connection",
+        "on_lost",
+        "on_resume",
+        "paused",
+        "sent",
+    )
+
+    def __init__(self, protocol: Any, transport: Any, connection: int) -> None:
+        self._protocol = protocol
+        self._transport = transport
+        self._cycle: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.connection = connection
+        self.on_connection = 0
+        self.sent = 0
+        self.lost = False
+        self.dropped = False
+        self.closing = False
+        self.paused = False
+        self.on_lost: Callable[[], None] | None = None
+        self.on_resume: Callable[[], None] | None = None
+
+    # what the peer is
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """Address and port of the client; None where the socket has none."""
+        client: tuple[str, int] | None = self._protocol.client
+        return client
+
+    @property
+    def tls(self) -> bool:
+        """Whether the bytes go through TLS (no half-close there)."""
+        return self._protocol.scheme == "https"
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the request lets the connection stay open after its response (RFC 9112, 9.3)."""
+        kept: bool = self._protocol.wire_keeps(self._cycle)
+        return kept
+
+    # sending
+
+    def write(self, data: bytes) -> None:
+        """Send `data` as it is. Nothing happens once the peer has left."""
+        if not self.lost:
+            self.sent += len(data)
+            self._transport.write(data)
+
+    def when_flushed(self, then: Callable[[], None]) -> None:
+        """Call `then` once all bytes written have left this host, or the peer has.
+
+        On loopback bytes that the kernel has sent are with the peer; elsewhere the peer has to have acknowledged them
+        (where the platform tells: Linux). A peer that never reads is waited for as long as it stays.
+        """
+        self._flush(then, 0)
+
+    def _flush(self, then: Callable[[], None], tries: int) -> None:
+        if self.lost:
+            then()
+        elif self._transport.get_write_buffer_size() == 0 and self._kernel_backlog() == 0:
+            then()
+        elif tries < 2:
+            self._protocol.loop.call_soon(self._flush, then, tries + 1)
+        else:
+            delay = min(0.001 * 2 ** (tries - 2), 0.02)
+            self._timer = self._protocol.loop.call_later(delay, self._flush, then, min(tries + 1, 10))
+
+    def _kernel_backlog(self) -> int:
+        if not sys.platform.startswith("linux"):
+            return 0
+        import fcntl
+        import termios
+
+        sock = self._transport.get_extra_info("socket")
+        peer = self.peer
+        loopback = peer is not None and (peer[0].startswith("127.") or peer[0] == "::1")
+        backlog = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(sock.fileno(), _SIOCOUTQNSD if loopback else termios.TIOCOUTQ, backlog)
+        return backlog[0]
+
+    # endings
+
+    def finish(self, keep_alive: bool) -> None:
+        """The response was written whole: the connection is uvicorn's again, for the next request, or is closed."""
+        cycle = self._cycle
+        self.on_lost = self.on_resume = None
+        if self.lost:
+            cycle.disconnected = True
+            return
+        self._protocol.wire_finish(cycle, keep_alive)
+        cycle.response_started = True
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if keep_alive:
+            cycle.on_response()
+        else:
+            self._end()
+
+    def close(self) -> None:
+        """Deliver what was written, then FIN."""
+        self._take_over()
+        self._end()
+
+    def half_close(self) -> None:
+        """Deliver what was written, then FIN; keep reading (and dropping) until the peer leaves. Not under TLS."""
+        if self.tls:
+            raise ValueError("a half-close does not exist under TLS")
+        self._take_over()
+        self._drop_input()
+        with contextlib.suppress(OSError, RuntimeError):
+            self._transport.write_eof()
+
+    def reset(self) -> None:
+        """RST, now. What was written but has not left yet is lost: wait with `when_flushed` before."""
+        self._take_over()
+        transport = self._transport
+        if not transport.is_closing():
+            with contextlib.suppress(OSError):
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        transport.abort()
+
+    def hold(self) -> None:
+        """Keep the connection open, drop what the peer sends, send nothing of uvicorn's own. Its leaving is noticed."""
+        on_lost = self.on_lost
+        self._take_over()
+        self.on_lost = on_lost
+        self._drop_input()
+
+    def stop_reading(self) -> None:
+        """Leave what the peer sends in the kernel (its leaving is then not noticed either)."""
+        self._protocol.flow.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, after the parser or `stop_reading` has paused."""
+        self._protocol.flow.resume_reading()
+
+    def abort(self) -> None:
+        """The server ends: drop the connection without waiting for anything."""
+        self.dropped = True
+        self._left()
+        self._transport.abort()
+
+    def _take_over(self) -> None:
+        self.on_lost = self.on_resume = None
+        if self._cycle is not None:
+            self._cycle.disconnected = True
+
+    def _end(self) -> None:
+        """FIN. Unread input would turn it into a RST, so input that was held back is read and dropped first."""
+        self.closing = True
+        if self._protocol.flow.read_paused and not self.tls and not self._transport.is_closing():
+            self._drop_input()
+            with contextlib.suppress(OSError, RuntimeError):
+                self._transport.write_eof()
+            self._timer = self._protocol.loop.call_later(LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+
+    def _drop_input(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.set_protocol(_Sink(self._protocol))
+            self._protocol.flow.resume_reading()
+
+    # events of the protocol
+
+    def begin(self, cycle: Any) -> None:
+        """A request starts; `cycle` is uvicorn's."""
+        self._cycle = cycle
+        self.on_connection += 1
+        self.sent = 0
+
+    def _left(self) -> None:
+        self.lost = True
+        self.on_resume = None
+        callback, self.on_lost = self.on_lost, None
+        if callback is not None:
+            callback()
+
+    def gone(self) -> None:
+        """The connection has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._left()
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """The transport's buffer has room."""
+        self.paused = False
+        callback = self.on_resume
+        if callback is not None:
+            callback()
+
+
+class _Sink(asyncio.Protocol):
+    """Reads and drops; all else goes to the protocol it stands in for."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def data_received(self, data: bytes) -> None:
+        pass
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+
+class _Mixin:
+    """Mixed into uvicorn's HTTP protocols: makes the `Wire` and tells it what happens. `Any`: uvicorn is not ours."""
+
+    wire: Wire
+    transport: Any
+    app: Any
+    flow: Any
+    server_state: Any
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)  # type: ignore[misc]  # a mixin: the protocol is the other base
+        state: _State = self.server_state
+        self.access_log = False
+        wire = self.wire = Wire(self, transport, next(state.numbers))
+        inner: App = self.app
+        extensions = {EXTENSION: wire}
+        session = state.session
+
+        def app(scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
+            wire.begin(receive.__self__)
+            scope["extensions"] = extensions
+            if session is not None:
+                scope[SESSION] = session
+            return inner(scope, receive, send)
+
+        self.app = app
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)  # type: ignore[misc]  # as above
+        self._unset_keepalive_if_required()  # type: ignore[attr-defined]  # uvicorn leaves the timer after an error
+        self.wire.gone()
+
+    def eof_received(self) -> None:
+        self.wire._left()
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
+        self.wire.pause()
+
+    def resume_writing(self) -> None:
+        self.flow.resume_writing()
+        self.wire.resume()
+
+
+def _h11_class() -> type[asyncio.Protocol]:
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    final = h11.Response(status_code=200, headers=[(b"content-length", b"0")], reason=b"")
+    closing = h11.Response(status_code=200, headers=[(b"content-length", b"0"), (b"connection", b"close")], reason=b"")
+    end = h11.EndOfMessage()
+
+    class H11Wire(_Mixin, H11Protocol):
+        """h11: its state machine is told of a response like ours; the bytes it makes of it are dropped."""
+
+        def wire_keeps(self, cycle: Any) -> bool:
+            if cycle.scope["http_version"] != "1.1" or not cycle.keep_alive:
+                return False
+            for name, value in cycle.scope["headers"]:
+                if name == b"connection" and b"close" in [token.strip() for token in value.lower().split(b",")]:
+                    return False
+            return True
+
+        def wire_finish(self, cycle: Any, keep_alive: bool) -> None:
+            self.conn.send(final if keep_alive else closing)
+            self.conn.send(end)
+            if not keep_alive:
+                self.conn.send(h11.ConnectionClosed())
+
+    return H11Wire
+
+
+def _httptools_class() -> type[asyncio.Protocol]:
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class HttpToolsWire(_Mixin, HttpToolsProtocol):
+        """httptools: it keeps no state of responses."""
+
+        def wire_keeps(self, cycle: Any) -> bool:
+            keeps: bool = cycle.keep_alive
+            return keeps
+
+        def wire_finish(self, cycle: Any, keep_alive: bool) -> None:
+            pass
+
+    return HttpToolsWire
+
+
+_classes: dict[str, type[asyncio.Protocol]] = {}
+
+
+def protocol_class(http: str = "auto") -> type[asyncio.Protocol]:
+    """uvicorn's protocol class with a wire. `auto`: httptools where it is installed, else h11.
+
+    Raises ValueError for another name and ImportError where the parser is missing.
+    """
+    if http == "auto":
+        try:
+            import httptools  # noqa: F401  # only whether it is there
+        except ImportError:
+            http = "h11"
+        else:
+            http = "httptools"
+    if http not in ("h11", "httptools"):
+        raise ValueError(f"unknown HTTP parser {http!r}; known: auto, h11, httptools")
+    made = _classes.get(http)
+    if made is None:
+        made = _classes[http] = _h11_class() if http == "h11" else _httptools_class()
+    return made
+
+
+class _State(ServerState):
+    """What the connections of one listener share: uvicorn's sets, the session they belong to, the numbers."""
+
+    def __init__(self, session: str | None, numbers: itertools.count[int]) -> None:
+        super().__init__()
+        self.session = session
+        self.numbers = numbers
+
+
+class Listener:
+    """A listening socket whose connections speak HTTP to `app` through a `Wire`.
+
+    No `uvicorn.Server` stands behind it: that would take 0.1 s to end, own signals, and answer to no one.
+    """
+
+    KEEP_ALIVE: ClassVar[float] = 75.0
+
+    def __init__(
+        self,
+        app: App,
+        sock: socket.socket,
+        *,
+        http: str = "auto",
+        session: str | None = None,
+        numbers: itertools.count[int] | None = None,
+        tls: ssl.SSLContext | None = None,
+        keep_alive: float = KEEP_ALIVE,
+    ) -> None:
+        self.socket = sock
+        self._tls = tls
+        self._class: Any = protocol_class(http)
+        self._config = uvicorn.Config(
+            app,  # type: ignore[arg-type]  # an ASGI 3 callable
+            http=self._class,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # handed to call_later as it is
+        )
+        self._state = _State(session, numbers if numbers is not None else itertools.count(1))
+        self._server: asyncio.Server | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._state.connections)
+
+    async def open(self) -> None:
+        """Accept connections from now on."""
+        self._config.load()
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = self._class(
+                config=self._config, server_state=self._state, app_state={}, _loop=loop
+            )
+            return made
+
+        self._server = await loop.create_server(protocol, sock=self.socket, ssl=self._tls, backlog=4096)
+
+    async def close(self) -> None:
+        """Stop listening, drop every connection at once, wait until their requests' tasks are done."""
+        if self._server is not None:
+            self._server.close()
+        for protocol in list(self._state.connections):
+            wire: Wire = protocol.wire  # type: ignore[union-attr]  # the mixin's
+            wire.abort()
+        if tasks := list(self._state.tasks):
+            _, stuck = await asyncio.wait(tasks, timeout=0.03)
+            for task in stuck:
+                task.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+        for _ in range(100):
+            if not self._state.connections:
+                break
+            await asyncio.sleep(0)
+        if self._server is not None:
+            await self._server.wait_closed()
+            self._server = None
