@@ -1,0 +1,16 @@
+"""Where the wire as data lies: `mockserver/_fixtures` in an installed wheel, `fixtures/` in a checkout."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def path() -> Path:
+    """The directory of fixtures. Raises FileNotFoundError that says where it looked."""
+    here = Path(__file__).resolve().parent
+    for found in (here / "_fixtures", here.parent / "fixtures"):
+        if (found / "profiles").is_dir():
+            return found
+    raise FileNotFoundError(f"no fixtures: neither {here / '_fixtures'} nor {here.parent / 'fixtures'} holds profiles/")
