@@ -309,6 +309,8 @@ def _settings_of(cls: Any) -> list[Setting]:
     hints = typing.get_type_hints(cls, include_extras=True)
     found = []
     for field in dataclasses.fields(cls):
+        if not field.init:
+            continue
         hint = hints[field.name]
         keys = [item.name for item in getattr(hint, "__metadata__", ()) if isinstance(item, Key)]
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()

@@ -1,0 +1,165 @@
+"""What a request gets: `decide(script, state, request, answer) -> (state, decision)`. Pure, no clock, no socket.
+
+The first rule that matches answers; its call number picks the reply and the faults; the reply becomes a plan, the
+faults rewrite it in order: the rule's, then the script's, then the door's, then the request's own. All chance comes
+from (seed, rule, call, place of the fault), so what other rules and sessions do changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias
+
+from .connection import ORDERLY, ConnectionPlan
+from .errors import ScriptError
+from .explain import Explanation, explain
+from .faults import Fault, parse_faults
+from .plan import Body, Head, Plan
+from .reply import Reply
+from .request import Request
+from .script import Script
+from .state import State
+from .view import View
+
+Answer: TypeAlias = Callable[[Request, Reply | None], Plan]
+"""What a model answers, with the scripted reply or (None) without; profile, seed and time are bound by the caller."""
+
+PROBES = frozenset({"/health", "/metrics"})
+"""Paths that are answered even by a strict script with no rule for them: something always asks whether one is alive."""
+
+OVERRIDE = b"x-inferneo-fault"
+"""The request header that carries faults for this one request; only heeded where the caller says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`rule` and `reply` (its index) are None where no rule, or no reply of it, answered. `faults`: those that had an
+    effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
+    None. `explanation`: only where no rule matched and the script is strict.
+    """
+
+    plan: Plan
+    rule: str | None = None
+    reply: int | None = None
+    call: int = 0
+    faults: tuple[Fault, ...] = ()
+    connection: ConnectionPlan = ORDERLY
+    failure: str | None = None
+    explanation: Explanation | None = None
+
+
+def decide(
+    script: Script, state: State, request: Request, answer: Answer, extra: tuple[Fault, ...] = ()
+) -> tuple[State, Decision]:
+    """The decision and the state after it. `extra`: faults for this one request (see `faults_of_header`)."""
+    started = request.received if state.started is None else state.started
+    number = script.index.first(View(request)) if script.rules else None
+    hits, requests = state.hits, state.requests + 1
+    label: str | None = None
+    call, lists = requests, ""
+    reply: Reply | None = None
+    reply_index: int | None = None
+    own: tuple[Fault, ...] = ()
+    if number is not None:
+        rule, label = script.rules[number], script.label(number)
+        call = hits.get(label, 0) + 1
+        hits = {**hits, label: call}
+        position = rule.position(call)
+        if position is None:
+            failure = f"rule {label} was called {call} times, its script ends after {rule.calls}"
+            after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults)
+            return after, Decision(_refusal(500, failure, "script_exhausted"), label, call=call, failure=failure)
+        reply_index, fault_index = rule.reply_index(position), rule.fault_index(position)
+        reply = None if reply_index is None else rule.replies[reply_index]
+        if fault_index is not None:
+            own, lists = rule.faults[fault_index], f"{label}.faults[{fault_index}]"
+    elif script.is_strict and request.path not in PROBES:
+        return _unmatched(
+            script,
+            State(hits, state.fired, started, requests, state.unmatched + 1, state.healed, state.faults),
+            request,
+        )
+    plan = answer(request, reply)
+    if not (own or script.faults or state.faults or extra) or (state.healed and not extra):
+        after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults)
+        return after, Decision(plan, label, reply_index, call)
+    seconds = request.received - started
+    work = _Work(plan, script.seed)
+    if not state.healed:
+        work.strike(own, lists, call, seconds)
+        work.strike(script.faults, "faults", requests, seconds)
+        work.strike(state.faults, "door", requests, seconds)
+    work.strike(extra, "request", requests, seconds)
+    fired = state.fired | work.places if work.places - state.fired else state.fired
+    after = State(hits, fired, started, requests, state.unmatched, state.healed, state.faults)
+    return after, Decision(work.plan, label, reply_index, call, tuple(work.faults), work.connection)
+
+
+class _Work:
+    """A plan on its way through the faults."""
+
+    __slots__ = ("connection", "faults", "places", "plan", "seed")
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan = plan
+        self.seed = seed
+        self.connection = ORDERLY
+        self.faults: list[Fault] = []
+        self.places: set[str] = set()
+
+    def strike(self, faults: tuple[Fault, ...], where: str, call: int, seconds: float) -> None:
+        """Apply those of `faults` that are in force."""
+        for number, fault in enumerate(faults):
+            if not fault.when.holds(call, seconds):
+                continue
+            place = f"{where}[{number}]"
+            seed = self.seed if fault.when.seed is None else fault.when.seed
+            plan, connection = strike(fault, self.plan, self.connection, Random(f"{seed} {place} {call}"))
+            if plan is not self.plan or connection is not self.connection:
+                self.plan, self.connection = plan, connection
+                self.faults.append(fault)
+                self.places.add(f"{place} ({fault.kind})")
+
+
+def strike(fault: Fault, plan: Plan, connection: ConnectionPlan, rng: Random) -> tuple[Plan, ConnectionPlan]:
+    """Both faces of one fault, on one throw of the dice; the same objects where it does nothing."""
+    if not fault.when.drawn(rng):
+        return plan, connection
+    return fault.rewrite(plan, rng), fault.connect(connection)
+
+
+def connection_plan(script: Script, state: State) -> ConnectionPlan:
+    """How connections are treated before there is a request: by the script's faults and those of the door."""
+    found = ORDERLY
+    for fault in () if state.healed else (*script.faults, *state.faults):
+        found = fault.connect(found)
+    return found
+
+
+def faults_of_header(request: Request) -> tuple[Fault, ...]:
+    """The faults in `X-Inferneo-Fault` (JSON: a fault or a list). Raises `ScriptError`."""
+    value = request.header(OVERRIDE)
+    if value is None:
+        return ()
+    try:
+        return parse_faults(json.loads(value))
+    except ScriptError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ScriptError(f"the header X-Inferneo-Fault is no JSON: {error}") from error
+
+
+def _unmatched(script: Script, state: State, request: Request) -> tuple[State, Decision]:
+    explanation = explain(script, state, request)
+    body = {"explanation": explanation.to_json()}
+    return state, Decision(_refusal(404, str(explanation), "no_rule_matched", body), explanation=explanation)
+
+
+def _refusal(status: int, message: str, code: str, more: Mapping[str, object] | None = None) -> Plan:
+    error = {"message": message, "type": "mock_error", "param": None, "code": code}
+    data = json.dumps({"error": error, **(more or {})}).encode()
+    headers = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)))
+    return Plan((Head(status, headers), Body(data)))

@@ -1,0 +1,94 @@
+"""What matchers ask of a request, worked out once per request and only when asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .request import NotJSON, Request
+
+
+class _Unknown:
+    """Not worked out yet."""
+
+
+_UNKNOWN = _Unknown()
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content: a string, or the text parts of a list of parts."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+        return "\n".join(text for text in texts if isinstance(text, str))
+    return ""
+
+
+class View:
+    """A request as matchers see it. Nothing here raises: what is not there is None or empty."""
+
+    __slots__ = ("_document", "_lines", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._document: Any = _UNKNOWN
+        self._lines: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON values; None where it is no JSON."""
+        if self._document is _UNKNOWN:
+            try:
+                self._document = self.request.json() if self.request.body else None
+            except NotJSON:
+                self._document = None
+        return self._document
+
+    def key(self, name: str) -> Any:
+        """A top-level key of the body; None where there is none."""
+        document = self.document
+        return document.get(name) if isinstance(document, dict) else None
+
+    @property
+    def model(self) -> Any:
+        """The model asked for: named in the body, else in the path."""
+        named = self.key("model")
+        if named is None and self.request.path.startswith("/v1/models/"):
+            return self.request.path.removeprefix("/v1/models/")
+        return named
+
+    @property
+    def stream(self) -> bool:
+        """Whether a stream is asked for."""
+        return self.key("stream") is True
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """(role, text) of each message; a prompt or an input is said by the user."""
+        if self._lines is None:
+            messages = self.key("messages")
+            if isinstance(messages, list):
+                told = [item for item in messages if isinstance(item, dict)]
+                self._lines = tuple((str(item.get("role", "")), text_of(item.get("content"))) for item in told)
+            else:
+                given = self.key("prompt") if self.key("prompt") is not None else self.key("input")
+                self._lines = (("user", text_of(given)),) if given is not None else ()
+        return self._lines
+
+    def text(self, role: str | None = None) -> str:
+        """All that was said, by all or by one role, one message per line."""
+        return "\n".join(text for speaker, text in self.lines if role is None or speaker == role)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who speaks, message by message."""
+        return tuple(role for role, _ in self.lines)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the tools that are offered."""
+        tools = self.key("tools")
+        functions = (
+            [item.get("function") for item in tools if isinstance(item, dict)] if isinstance(tools, list) else []
+        )
+        return tuple(str(function.get("name")) for function in functions if isinstance(function, dict))
