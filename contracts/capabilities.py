@@ -1,0 +1,138 @@
+"""What a server can, found out by asking: each probe is one plain request and the answer's status.
+
+A capability means that the server *accepts* what the law speaks of. Whether it then does it is the law's question, so
+a parameter that is accepted and ignored is a broken law, not a missing capability.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from contracts.answers import read
+from contracts.domains import ask, endpoints
+from contracts.exchange import Call, Exchange, get
+from contracts.law import Unjudged
+from contracts.wire import NoAnswer
+
+if TYPE_CHECKING:
+    from contracts.target import Target
+
+GAUGE = re.compile(r"^(\w*(?:running|active|in_?flight|inprogress)\w*)(?:\{[^}]*\})? ([0-9.eE+-]+)\s*$", re.MULTILINE)
+
+
+def probe(target: Target, capability: str) -> tuple[bool, str]:
+    """Whether the target has the capability, and the evidence in a few words."""
+    if capability not in PROBES:
+        raise LookupError(f"unknown capability {capability!r}; known: {', '.join(sorted(PROBES))}")
+    try:
+        return PROBES[capability](target)
+    except (NoAnswer, Unjudged) as error:
+        return False, f"the probe failed: {error}"
+
+
+def _said(exchange: Exchange) -> tuple[bool, str]:
+    evidence = f"{exchange.call.method} {exchange.call.path} was answered {exchange.status}"
+    return exchange.status == 200, evidence
+
+
+def _ask(chat: bool, **extra: Any) -> Callable[[Target], tuple[bool, str]]:
+    def asks(target: Target) -> tuple[bool, str]:
+        needed = "chat" if chat else "completions"
+        if extra and not target.can(needed)[0]:
+            return False, f"no {needed}"
+        return _said(target.send(ask(target, "Say hello", chat=chat, **extra)))
+
+    return asks
+
+
+def _either(**extra: Any) -> Callable[[Target], tuple[bool, str]]:
+    """Accepted by every generating endpoint that there is."""
+
+    def asks(target: Target) -> tuple[bool, str]:
+        said = [_said(target.send(ask(target, "Say hello", chat=chat, **extra))) for chat in endpoints(target)]
+        bad = [evidence for good, evidence in said if not good]
+        return bool(said) and not bad, (bad or [evidence for _, evidence in said] or ["no generating endpoint"])[0]
+
+    return asks
+
+
+def _get(path: str) -> Callable[[Target], tuple[bool, str]]:
+    return lambda target: _said(target.send(get(path)))
+
+
+def _generate(target: Target) -> tuple[bool, str]:
+    found = endpoints(target)
+    return bool(found), "chat or text completions" if found else "neither chat nor text completions answer 200"
+
+
+def _det(target: Target) -> tuple[bool, str]:
+    """At temperature 0 the same request gives the same text four times, for two different prompts."""
+    for chat in endpoints(target):
+        for text in ("Say hello", "Count to ten:"):
+            call = ask(target, text, chat=chat, max_tokens=12)
+            said = {read(target.send(call)).text for _ in range(4)}
+            if len(said) > 1:
+                return False, f"temperature 0 gave {len(said)} different texts for {text!r}"
+    return True, "temperature 0 gave the same text each time"
+
+
+def _model_get(target: Target) -> tuple[bool, str]:
+    return _said(target.send(get(f"/v1/models/{target.model}")))
+
+
+def _auth(target: Target) -> tuple[bool, str]:
+    if not target.api_key:
+        return False, "no --api-key was given"
+    status = target.send(Call("GET", "/v1/models", b"", (("Authorization", ""),))).status
+    return True, f"a key was given; without it {status}"
+
+
+def gauge(target: Target) -> float | None:
+    """The number of requests in flight that the server itself tells, where it tells one."""
+    stats = target.send(get("/stats"))
+    if stats.status == 200 and isinstance(stats.document, dict) and isinstance(stats.document.get("running"), int):
+        return float(stats.document["running"])
+    metrics = target.send(get("/metrics"))
+    if metrics.status != 200:
+        return None
+    if isinstance(metrics.document, dict):
+        value = metrics.document.get("active_requests")
+        return float(value) if isinstance(value, (int, float)) else None
+    found = GAUGE.findall(metrics.response.body.decode("utf-8", "replace"))
+    typed = [
+        float(v) for name, v in found if f"# TYPE {name} gauge" in metrics.response.body.decode("utf-8", "replace")
+    ]
+    return sum(typed) if typed else None
+
+
+def _gauge(target: Target) -> tuple[bool, str]:
+    value = gauge(target)
+    return value is not None, f"in flight: {value}"
+
+
+PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
+    "chat": _ask(True),
+    "completions": _ask(False),
+    "generate": _generate,
+    "stream": _either(stream=True),
+    "stream_usage": _either(stream=True, stream_options={"include_usage": True}),
+    "det": _det,
+    "n": _either(n=2),
+    "stop": _either(stop=["\n\n\n"]),
+    "seed": _either(seed=1),
+    "logprobs": _ask(False, logprobs=1),
+    "chat_logprobs": _ask(True, logprobs=True, top_logprobs=1),
+    "echo": _ask(False, echo=True),
+    "list_prompts": _ask(False, prompt=["Say:", "Other:"]),
+    "parts": _ask(True, messages=[{"role": "user", "content": [{"type": "text", "text": "Say hello"}]}]),
+    "nulls": _either(stop=None, seed=None),
+    "models": _get("/v1/models"),
+    "model_get": _model_get,
+    "info": _get("/v1/info"),
+    "health": _get("/health"),
+    "metrics": _get("/metrics"),
+    "auth": _auth,
+    "gauge": _gauge,
+}

@@ -1,0 +1,116 @@
+"""`inferneo-contracts`: judge servers and clients by laws.
+
+Exit codes: 0 all laws kept, 1 a law broken (or a target that could not be judged), 2 a user's mistake or a server
+that cannot be reached: one line on stderr, no traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class Usage(Exception):
+    """A mistake of the user; the message is the one line that is shown."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; `docs/cli.md` and `--help` are both made of it."""
+    top = argparse.ArgumentParser(prog="inferneo-contracts", description="Judge inference servers and clients by laws.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="judge servers by URL; with none, the embedded fake server and the clients")
+    run.add_argument("urls", nargs="*", metavar="URL", help="base URL, like http://127.0.0.1:8000")
+    _common(run)
+    run.add_argument("--profile", choices=("docs", "engine", "openai"), help="what the server promises (default: seen)")
+    run.add_argument("--model", default="", help="model to ask for (default: the first that the server lists)")
+    run.add_argument("--api-key", default="", help="key to send as Authorization: Bearer")
+    run.add_argument("--no-recorded", action="store_true", help="leave the recordings of real servers out")
+    run.add_argument("--no-clients", action="store_true", help="leave the client laws out")
+    run.add_argument("--target", metavar="FILE", help="a TOML file with url, model, profile and capabilities of a target")
+    clients = commands.add_parser("clients", help="judge clients against the fake server")
+    clients.add_argument("--client", action="append", default=[], help="inferneo, inferneo-async, openai, ... or command:CMD")
+    clients.add_argument("--mock-url", default="", help="a running fake server (default: an embedded one)")
+    _common(clients)
+    listing = commands.add_parser("list", help="show all laws")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    explain = commands.add_parser("explain", help="show one law: what it says, why, and where it comes from")
+    explain.add_argument("law", metavar="LAW", help="an id, like S-FRAME-03")
+    return top
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--level", choices=("must", "should"), default="should", help="must leaves the SHOULD laws out")
+    command.add_argument("--budget", default="60s", metavar="TIME", help="time for each target, like 10s, 5m, 1h")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn")
+    command.add_argument("--law", action="append", default=[], metavar="ID", help="only this law, or ids that begin so")
+    command.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML")
+    command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
+    command.add_argument("--markdown", metavar="FILE", help="write a summary as Markdown")
+    command.add_argument("--save", metavar="DIR", help="write one JSON file for each broken law")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code."""
+    from contracts.connect import Unreachable
+    from contracts.mock import MockFailed
+
+    options = parser().parse_args(arguments)
+    try:
+        match options.command:
+            case "list":
+                return _list(options)
+            case "explain":
+                return _explain(options)
+            case _:
+                from contracts.run import run
+
+                return run(options)
+    except (Usage, Unreachable, MockFailed, LookupError, ValueError, OSError) as error:
+        print(f"inferneo-contracts: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("inferneo-contracts: interrupted", file=sys.stderr)
+        return 2
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _list(options: argparse.Namespace) -> int:
+    from contracts.law import laws
+
+    found = laws()
+    if options.json:
+        print(json.dumps([law.to_json() for law in found], indent=2, ensure_ascii=False))
+        return 0
+    for law in found:
+        print(f"{law.id:<14} {law.level:<7} {law.title}")
+    sides = [sum(law.side == side for law in found) for side in ("server", "client")]
+    print(f"{sides[0]} server laws, {sides[1]} client laws")
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from contracts.law import find
+    from contracts.notes import notes
+
+    law = find(options.law)
+    print(f"{law.id} ({law.level.upper()}), {law.side} law, family {law.family}\n\n{law.description}\n")
+    needs = law.needs | (law.over.needs if law.over else frozenset())
+    print(f"over:   {law.over.name if law.over else 'nothing drawn'}")
+    print(f"needs:  {', '.join(sorted(needs)) or 'nothing'}\nsource: {law.source}")
+    module = sys.modules[law.check.__module__]
+    print(f"code:   {Path(str(module.__file__)).name}, {law.check.__name__}")
+    for name, note in sorted(notes().items()):
+        if law.id in note.breaks:
+            print(f"broken by {name}: {note.breaks[law.id]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

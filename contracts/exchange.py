@@ -1,0 +1,161 @@
+"""What went over the wire: a `Call` is a request before it is bytes, an `Exchange` is a call and what came back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from contracts.oracle import Event, EventReader, Fields, Response
+
+JSON = ("Content-Type", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `path` below the target's base URL, fields beyond those every request has, exact body bytes."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    fields: Fields = ()
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON values; None when it is empty or no JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the request asks for a stream."""
+        document = self.document
+        return isinstance(document, dict) and document.get("stream") is True
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the path is the chat endpoint's."""
+        return self.path.partition("?")[0].endswith("/chat/completions")
+
+    def key(self) -> tuple[str, str, str]:
+        """Equal for calls that mean the same: the order of keys and the white space of JSON do not count."""
+        document = self.document
+        body = json.dumps(document, sort_keys=True) if document is not None else repr(self.body)
+        return self.method, self.path, body
+
+    def with_(self, **changes: Any) -> Call:
+        """The same call with other values in its JSON body; `...` removes a key."""
+        document = {**self.document, **changes}
+        return replace(self, body=dump({k: v for k, v in document.items() if v is not ...}))
+
+    def curl(self, base_url: str) -> str:
+        """The call as a command line that a reader can paste."""
+        words = ["curl", "-sS", "-i", "-N", "-X", self.method, base_url + self.path]
+        for name, value in self.fields:
+            secret = name.lower() == "authorization"
+            words += ["-H", f"{name}: {'Bearer $API_KEY' if secret else value}"]
+        if not self.body:
+            return shlex.join(words)
+        try:
+            return f"{shlex.join(words)} --data-binary {shlex.quote(self.body.decode())}"
+        except UnicodeDecodeError:
+            encoded = base64.b64encode(self.body).decode()
+            return f"printf %s {encoded} | base64 -d | {shlex.join(words)} --data-binary @-"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a body that is no UTF-8 goes as `body_base64`."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "headers": [list(f) for f in self.fields if f[0].lower() != "authorization"],
+            **_bytes("body", self.body),
+        }
+
+
+def dump(document: Any) -> bytes:
+    """A document as the compact UTF-8 that clients send; a lone surrogate goes as its escape."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
+def post(path: str, document: Any, *fields: tuple[str, str]) -> Call:
+    """A POST of a JSON document."""
+    return Call("POST", path, dump(document), (JSON, *fields))
+
+
+def get(path: str, *fields: tuple[str, str]) -> Call:
+    """A GET."""
+    return Call("GET", path, b"", tuple(fields))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A call, the response as the oracle read it, and when its bytes came.
+
+    `ended`: `whole` (by its own framing), `fin`, `reset`, or `timeout`. `arrivals` are (seconds since the request was
+    sent, bytes of the response so far).
+    """
+
+    call: Call
+    response: Response
+    ended: str = "whole"
+    seconds: float = 0.0
+    arrivals: tuple[tuple[float, int], ...] = field(default=(), repr=False)
+    name: str = ""
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return self.response.status
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the response calls itself an event stream."""
+        return (self.response.field("content-type") or "").lower().startswith("text/event-stream")
+
+    @cached_property
+    def document(self) -> Any:
+        """The body as JSON values; None when it is none."""
+        try:
+            return json.loads(self.response.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def reader(self) -> tuple[list[Event], EventReader]:
+        """The events of the body and the reader that has read them."""
+        reader = EventReader()
+        return reader.feed(self.response.body), reader
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of the body."""
+        return self.reader[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, bytes kept exactly."""
+        return {
+            "request": self.call.to_json(),
+            "response": {
+                "status": self.status,
+                "headers": [list(f) for f in self.response.fields],
+                **_bytes("body", self.response.body),
+            },
+            "ended": self.ended,
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def _bytes(name: str, data: bytes) -> dict[str, str]:
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data).decode()}

@@ -1,0 +1,73 @@
+"""The settings of a run: the same for the command and for `pytest --pyargs contracts.suite`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.judge import Effort
+from contracts.law import Law
+
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
+"""Families that abuse the server come last, so that what they break is not blamed on others."""
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of `60s`, `5m`, `1h` or a bare number. Raises `ValueError`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise ValueError(f"{text!r} is no budget; expected a time like 60s, 5m or 1h")
+    return float(match[1]) * UNITS[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to judge and how hard. `level` must leaves the SHOULD laws out; `only` are ids or beginnings of ids."""
+
+    urls: tuple[str, ...] = ()
+    mock_url: str = ""
+    model: str = ""
+    api_key: str = ""
+    profile: str = ""
+    level: str = "should"
+    budget: float = 60.0
+    seed: int = 0
+    only: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    results: str = ""
+    recorded: bool = True
+
+    def wants(self, law: Law) -> bool:
+        """Whether the law takes part."""
+        if self.level == "must" and law.level != "must":
+            return False
+        return not self.only or any(law.id.startswith(one.upper()) for one in self.only)
+
+    def effort(self, laws: int) -> Effort:
+        """How hard each of so many laws is tried within the budget."""
+        share = self.budget / max(1, laws)
+        examples = max(0.2, min(50.0, self.budget / 60.0))
+        return Effort(self.seed, examples, max(1.0, share * 3), max(1.0, min(20.0, share * 4)))
+
+
+def in_order(found: list[Law]) -> list[Law]:
+    """The order of judging: the families that abuse the server last."""
+    return sorted(found, key=lambda law: (law.family in LATE, law.id))
+
+
+FLAGS: dict[str, dict[str, Any]] = {
+    "--inferneo-url": {"action": "append", "default": [], "help": "base URL of a server to judge; may be repeated"},
+    "--inferneo-mock-url": {"default": "", "help": "base URL of a running fake server for the client laws"},
+    "--inferneo-model": {"default": "", "help": "model to ask for (default: the first that the server lists)"},
+    "--inferneo-api-key": {"default": "", "help": "key to send as Authorization: Bearer"},
+    "--inferneo-profile": {"default": "", "help": "what the server promises: docs, engine or openai (default: seen)"},
+    "--inferneo-level": {"default": "should", "help": "must leaves the SHOULD laws out"},
+    "--inferneo-budget": {"default": "60s", "help": "time for the laws of one target, like 60s, 5m, 1h"},
+    "--inferneo-seed": {"default": 0, "type": int, "help": "seed of everything that is drawn"},
+    "--inferneo-law": {"action": "append", "default": [], "help": "judge only this law, or laws whose ids begin so"},
+    "--inferneo-client": {"action": "append", "default": [], "help": "client to judge (default: inferneo, both kinds)"},
+    "--inferneo-results": {"default": "", "help": "file to append one JSON line per verdict to"},
+    "--inferneo-no-recorded": {"action": "store_true", "default": False, "help": "leave the recordings out"},
+}

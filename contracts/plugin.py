@@ -1,0 +1,98 @@
+"""The pytest side of a run: options, targets, and one JSON line per verdict for whoever started it.
+
+Use: `pytest -p contracts.plugin --pyargs contracts.suite --inferneo-url http://127.0.0.1:8000`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.options import FLAGS, Options, parse_budget
+
+RUN = pytest.StashKey["Run"]()
+
+
+class Run:
+    """One run: its options, its targets by URL, its results file."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.targets: dict[str, Any] = {}
+        self.mock: Any = None
+
+    def target(self, url: str) -> Any:
+        """The target of that URL, connected and probed once."""
+        from contracts.connect import connect
+
+        if url not in self.targets:
+            self.targets[url] = connect(url, self.options)
+        return self.targets[url]
+
+    def tell(self, kind: str, **values: Any) -> None:
+        """Appends one line to the results."""
+        if self.options.results:
+            with Path(self.options.results).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"kind": kind, **values}) + "\n")
+
+    def verdict(self, where: str, verdict: Any) -> None:
+        """Tells a verdict. `where`: live, recorded or client."""
+        self.tell("verdict", where=where, **asdict(verdict))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("inferneo contracts")
+    for flag, settings in FLAGS.items():
+        group.addoption(flag, **settings)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    value = config.getoption
+    try:
+        budget = parse_budget(value("--inferneo-budget"))
+    except ValueError as error:
+        raise pytest.UsageError(f"--inferneo-budget: {error}") from None
+    config.stash[RUN] = Run(
+        Options(
+            urls=tuple(value("--inferneo-url")),
+            mock_url=value("--inferneo-mock-url"),
+            model=value("--inferneo-model"),
+            api_key=value("--inferneo-api-key"),
+            profile=value("--inferneo-profile"),
+            level=value("--inferneo-level"),
+            budget=budget,
+            seed=value("--inferneo-seed"),
+            only=tuple(value("--inferneo-law")),
+            clients=tuple(value("--inferneo-client")),
+            results=value("--inferneo-results"),
+            recorded=not value("--inferneo-no-recorded"),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """The run that this session is."""
+    found = request.config.stash[RUN]
+    yield found
+    if found.mock is not None:
+        found.mock.close()
+
+
+def describe(verdict: Any) -> str:
+    """A failing verdict as a reader wants it: the law, the case, the request, what was expected and got."""
+    from contracts.law import find
+
+    law = find(verdict.law)
+    lines = [f"{law.id} ({law.level.upper()}): {law.title}", f"target: {verdict.target}", f"verdict: {verdict.word}"]
+    if verdict.failure is None:
+        return "\n".join([*lines, verdict.reason])
+    failure = verdict.failure
+    lines += [f"expected: {failure.expected}", f"got: {failure.got}", f"case: {failure.case}"]
+    lines += [f"request: {line}" for line in failure.curl]
+    return "\n".join([*lines, f"seen: {failure.seen}; seed {failure.seed}", f"source: {law.source}", law.description])

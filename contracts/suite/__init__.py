@@ -1,0 +1,1 @@
+"""The laws as pytest modules: `pytest -p contracts.plugin --pyargs contracts.suite --inferneo-url URL`."""

@@ -1,0 +1,109 @@
+"""A target is a server seen from outside: a URL, a model, what it promises and what it can; and a log of the wire."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+from contracts.exchange import Call, Exchange, get
+from contracts.profile import PROFILES, Profile
+from contracts.wire import Connection, NoAnswer, OpenStream, Place, encode, parse_url
+
+
+class Target:
+    """A server under judgement. Every exchange goes into `log`, newest last, at most 500 of them."""
+
+    live = True
+
+    def __init__(
+        self,
+        url: str,
+        model: str = "",
+        api_key: str | None = None,
+        profile: Profile = PROFILES["openai"],
+        name: str = "",
+        timeout: float = 30.0,
+        declared: dict[str, bool] | None = None,
+    ) -> None:
+        self.place: Place = parse_url(url)
+        self.model = model
+        self.api_key = api_key
+        self.profile = profile
+        self.name = name or self.place.url
+        self.timeout = timeout
+        self.known: dict[str, tuple[bool, str]] = {k: (v, "declared") for k, v in (declared or {}).items()}
+        self.log: deque[Exchange] = deque(maxlen=500)
+        self.sent: list[Call] = []
+        self.died = ""
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return self.place.url
+
+    def begin(self) -> None:
+        """Forgets which calls were sent: a new case begins."""
+        self.sent.clear()
+
+    def send(self, call: Call, timeout: float | None = None) -> Exchange:
+        """One request on a connection of its own, and the whole response. Raises `NoAnswer`."""
+        self.sent.append(call)
+        with Connection(self.place, timeout or self.timeout) as connection:
+            connection.send(encode(call, self.place, self.api_key), call)
+            return self.keep(connection.response(call))
+
+    def get(self, path: str) -> Exchange:
+        """A GET on a connection of its own."""
+        return self.send(get(path))
+
+    def open(self, call: Call) -> OpenStream:
+        """Sends a request and leaves the response to be read piece by piece."""
+        self.sent.append(call)
+        connection = Connection(self.place, self.timeout)
+        connection.send(encode(call, self.place, self.api_key), call)
+        return OpenStream(connection, call)
+
+    def connect(self) -> Connection:
+        """A connection for bytes of one's own."""
+        return Connection(self.place, self.timeout)
+
+    def encode(self, call: Call, keep: bool = True) -> bytes:
+        """The bytes `send` would write."""
+        return encode(call, self.place, self.api_key, keep)
+
+    def keep(self, exchange: Exchange) -> Exchange:
+        """Puts an exchange into the log."""
+        self.log.append(exchange)
+        return exchange
+
+    def alive(self, within: float = 5.0) -> bool:
+        """Whether the server still accepts a connection and answers anything at all."""
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                self.send(get("/v1/models"), max(0.5, deadline - time.monotonic()))
+            except NoAnswer:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
+
+    def can(self, capability: str) -> tuple[bool, str]:
+        """Whether the server has the capability, and how that is known; asked once."""
+        if capability not in self.known:
+            from contracts.capabilities import probe
+
+            self.known[capability] = probe(self, capability)
+        return self.known[capability]
+
+    def to_json(self) -> dict[str, Any]:
+        """For the report."""
+        return {
+            "name": self.name,
+            "url": self.url,
+            "model": self.model,
+            "profile": self.profile.name,
+            "capabilities": {k: v for k, (v, _) in sorted(self.known.items())},
+        }
