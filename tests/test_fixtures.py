@@ -161,6 +161,12 @@ def test_the_index_of_a_server(server: str) -> None:
         assert recording.file == recording.entry["name"] + ".http"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "profiles").glob("*.json")), ids=lambda path: path.stem)
+def test_a_profile_is_a_profile(path: Path) -> None:
+    """Every profile that ships has the form that its schema says: no key is misspelt into meaning nothing."""
+    assert not refusals("profile", json.loads(path.read_text("utf-8")))
+
+
 def by_schema() -> list[Path]:
     return [path for path in WRONG if json.loads(path.read_text("utf-8"))["refused_by"].startswith("schema/")]
 
