@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 
-from _run import Packages, Place, Target, main
+from _install import Packages
+from _run import Place, Target, main
 
 BOOT = """
 import sys

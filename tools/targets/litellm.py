@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 
-from _run import CLOSED, Packages, Place, Target, main
+from _install import Packages
+from _run import CLOSED, Place, Target, main
 
 ANSWER = "The café robot said 😀 then stopped."
 
