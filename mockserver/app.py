@@ -86,8 +86,15 @@ class App:
             session.requests,
             now,
         )
-        decision = session.decide(request)
+        try:
+            decision = session.decide(request)
+        except Exception as problem:
+            logger.exception("deciding on %s %s failed", request.method, request.path)
+            decision, error = Broken(problem), f"{type(problem).__name__}: {problem}"
+        else:
+            error = ""
         exchange = Exchange(request, decision, now)
+        exchange.error = error
         journal = session.journal
         journal.add(exchange)
         if wire is None:
@@ -117,7 +124,7 @@ class App:
         except PlanError as error:
             exchange.error = str(error)
             logger.error("%s", error)  # noqa: TRY400  # the sentence is for the user, a traceback says no more
-            wire.write(whole(_refusal(str(error)), framer) or b"")
+            wire.write(whole(_refusal(str(error), "plan_refused"), framer) or b"")
             wire.finish(not framer.closes)
             journal.close(exchange, "error", wire.sent, clock.now() - exchange.started)
             return
@@ -153,7 +160,9 @@ class App:
 
     async def _too_large(self, scope: Any, send: Any) -> None:
         text = f"the request's body is larger than {self._max_body} bytes"
-        document = {"error": {"message": text, "type": "invalid_request_error", "param": None, "code": "request_too_large"}}
+        document = {
+            "error": {"message": text, "type": "invalid_request_error", "param": None, "code": "request_too_large"}
+        }
         await _answer(send, 413, document, close=True)
 
     async def _open_door(self, name: str, path: str, scope: Any, receive: Any, send: Any) -> None:
@@ -166,8 +175,22 @@ class App:
         await self._door(inner, receive, send)
 
 
-def _refusal(message: str) -> Plan:
-    document = {"error": {"message": message, "type": "mock_error", "param": None, "code": "plan_refused"}}
+class Broken:
+    """The decision where deciding itself failed: a 500 that says so. It fails the test."""
+
+    __slots__ = ("plan",)
+
+    rule: str | None = None
+    reply: int | None = None
+    faults: tuple[Any, ...] = ()
+    explanation: Any = None
+
+    def __init__(self, problem: Exception) -> None:
+        self.plan = _refusal(f"the fake server could not decide: {type(problem).__name__}: {problem}", "handler_error")
+
+
+def _refusal(message: str, code: str) -> Plan:
+    document = {"error": {"message": message, "type": "mock_error", "param": None, "code": code}}
     body = json.dumps(document).encode()
     fields = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
     return Plan((Head(500, fields), Body(body)))

@@ -12,12 +12,15 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from mockserver.plan_json import MAX_STEPS, dump_plan
 from mockserver.plan import Head, Plan, Raw
+from mockserver.plan_json import plan_to_json
 from mockserver.request import Request
 
 SIZE = 10_000
 """Exchanges kept per session."""
+
+STEPS = 2000
+"""Steps shown of one plan; what is beyond is counted under `more_steps`."""
 
 BYTES = 64 << 20
 """Bytes of request bodies kept per session."""
@@ -63,7 +66,7 @@ class Exchange:
     @property
     def reply(self) -> int | None:
         """Which of the rule's replies was taken, from 0; None: an answer like a model's."""
-        index: int | None = self.decision.reply_index
+        index: int | None = self.decision.reply
         return index
 
     @property
@@ -99,7 +102,7 @@ class Exchange:
             "reply": self.reply,
             "faults": [fault.to_json() if hasattr(fault, "to_json") else fault for fault in self.faults],
             "status": self.status,
-            "plan": dump_plan(self.plan, MAX_STEPS),
+            "plan": _plan(self.plan),
             "sent_bytes": self.sent_bytes,
             "ended": self.ended,
             "started": self.started,
@@ -119,6 +122,13 @@ def plan_status(plan: Plan) -> int | None:
             if word.isdigit() and word >= b"200":
                 return int(word)
     return None
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    more = len(plan.steps) - STEPS
+    if more <= 0:
+        return plan_to_json(plan)
+    return {**plan_to_json(Plan(plan.steps[:STEPS], plan.ending)), "more_steps": more}
 
 
 def _body(body: bytes) -> dict[str, str | None]:

@@ -26,9 +26,9 @@ class DecisionLike(Protocol):
     @property
     def plan(self) -> Plan: ...
     @property
-    def rule(self) -> Any: ...
+    def rule(self) -> str | None: ...
     @property
-    def reply_index(self) -> int | None: ...
+    def reply(self) -> int | None: ...
     @property
     def faults(self) -> Any: ...
     @property
@@ -39,6 +39,7 @@ class Brain(Protocol):
     """Who decides for a session."""
 
     def decide(self, request: Request) -> DecisionLike: ...
+    def fresh(self) -> Brain: ...
 
 
 class SessionCore:
@@ -53,6 +54,10 @@ class SessionCore:
         self.journal = Journal()
         self.requests = 0
         self.used = time.monotonic()
+
+    def clear_journal(self) -> None:
+        """The journal begins anew; what is still played ends in the old one. Numbers go on."""
+        self.journal = Journal()
 
 
 class Sessions:
@@ -75,10 +80,13 @@ class Sessions:
         return session if session is not None else self.reset(name)
 
     def reset(self, name: str, brain: Brain | None = None) -> SessionCore:
-        """The session `name` as if it had never been used (with `brain` instead of the server's settings)."""
-        if name not in self._sessions and len(self._sessions) >= self._max:
+        """The session `name` as if it had never been used: with `brain`, else with the settings it was made with."""
+        old = self._sessions.get(name)
+        if old is None and len(self._sessions) >= self._max:
             self._evict()
-        session = self._sessions[name] = SessionCore(name, brain if brain is not None else self._make(name))
+        if brain is None:
+            brain = self._make(name) if old is None else old.brain.fresh()
+        session = self._sessions[name] = SessionCore(name, brain)
         return session
 
     def drop(self, name: str) -> None:

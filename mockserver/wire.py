@@ -416,6 +416,7 @@ class Listener:
         sock: socket.socket,
         *,
         http: str = "auto",
+        protocol: type[asyncio.Protocol] | None = None,
         session: str | None = None,
         numbers: itertools.count[int] | None = None,
         tls: ssl.SSLContext | None = None,
@@ -423,7 +424,7 @@ class Listener:
     ) -> None:
         self.socket = sock
         self._tls = tls
-        self._class: Any = protocol_class(http)
+        self._class: Any = protocol if protocol is not None else protocol_class(http)
         self._config = uvicorn.Config(
             app,  # type: ignore[arg-type]  # an ASGI 3 callable
             http=self._class,
@@ -446,16 +447,21 @@ class Listener:
 
     async def open(self) -> None:
         """Accept connections from now on."""
-        self._config.load()
         loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, sock=self.socket, ssl=self._tls, backlog=4096)
 
-        def protocol() -> asyncio.Protocol:
-            made: asyncio.Protocol = self._class(
-                config=self._config, server_state=self._state, app_state={}, _loop=loop
-            )
-            return made
+    def connect(self, transport: asyncio.Transport) -> asyncio.Protocol:
+        """A connection that did not come through the socket."""
+        protocol = self._protocol()
+        protocol.connection_made(transport)
+        return protocol
 
-        self._server = await loop.create_server(protocol, sock=self.socket, ssl=self._tls, backlog=4096)
+    def _protocol(self) -> asyncio.Protocol:
+        if not self._config.loaded:
+            self._config.load()
+        loop = asyncio.get_running_loop()
+        made: asyncio.Protocol = self._class(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+        return made
 
     async def close(self) -> None:
         """Stop listening, drop every connection at once, wait until their requests' tasks are done."""

@@ -1,0 +1,165 @@
+"""Who decides for a session: a script, the state it is in, and a profile to answer in. No I/O, no clock but `received`.
+
+The steps are `mockserver.decide`'s and `mockserver.answer`'s; here they only meet. What a user wrote wrong is refused
+before anything changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mockserver.answer import Answerer
+from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
+from mockserver.connection import ConnectionPlan
+from mockserver.explain import Explanation, explain
+from mockserver.faults import Fault, parse_faults
+from mockserver.plan import Plan
+from mockserver.profile import Profile
+from mockserver.reply import Reply
+from mockserver.request import Request
+from mockserver.script import Script, load_script, parse_script
+from mockserver.status import Status
+from mockserver.state import State, healed, unused_faults, unused_rules, with_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a new session begins with. `script`: a path, a JSON value or a `Script`; its own words go first."""
+
+    profile: str = "docs"
+    script: Any = None
+    seed: int = 0
+    strict: bool | None = None
+
+    def changed(self, *, script: Any, profile: str | None, seed: int | None, strict: bool | None) -> Settings:
+        """These settings with those that are not None."""
+        given = {"script": script, "profile": profile, "seed": seed, "strict": strict}
+        return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    def read(self) -> Script:
+        """The script, with what it does not say filled in. Raises `ScriptError`, or `OSError` for a file."""
+        script = load_script(self.script) if isinstance(self.script, str | Path) else parse_script(self.script)
+        return dataclasses.replace(
+            script,
+            profile=script.profile or self.profile,
+            seed=script.seed or self.seed,
+            strict=self.strict if script.strict is None else script.strict,
+        )
+
+
+@lru_cache(maxsize=32)
+def answerer_of(name: str) -> Answerer:
+    """Who answers in the profile of this name; made once per process. Raises `ProfileError`."""
+    return Answerer(name)
+
+
+class ScriptBrain:
+    """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it."""
+
+    __slots__ = ("_answerer", "_begun", "_settings", "_wall", "failures", "overrides", "script", "state")
+
+    def __init__(self, settings: Settings, wall: Callable[[], float] = time.time, overrides: bool = True) -> None:
+        self._settings = settings
+        self._wall = wall
+        self.overrides = overrides
+        self.script = settings.read()
+        self.state = State()
+        self.failures: list[str] = []
+        self._begun = wall()
+        self._answerer = answerer_of(self.script.profile or settings.profile)
+
+    def decide(self, request: Request) -> Decision:
+        """What `request` gets."""
+        extra = faults_of_header(request) if self.overrides and request.header(OVERRIDE) is not None else ()
+        self.state, decision = decide(self.script, self.state, request, self.answer, extra)
+        if decision.failure is not None:
+            self.failures.append(decision.failure)
+        return decision
+
+    def answer(self, request: Request, reply: Reply | None) -> Plan:
+        """What a model answers, in the session's profile and from its seed."""
+        now = self._wall()
+        if request.method != "GET":
+            return self._answerer.plan(request, reply, seed=self.script.seed, now=now)
+        status = Status(uptime=now - self._begun)
+        return self._answerer.plan(request, reply, seed=self.script.seed, now=now, status=status)
+
+    def refuse(self, name: str, **values: Any) -> Plan:
+        """A named error in the words of the profile (`too_large`, ...)."""
+        return self._answerer.refuse(name, **values)
+
+    @property
+    def profile(self) -> Profile:
+        """The dialect in force."""
+        return self._answerer.profile
+
+    def connection(self) -> ConnectionPlan:
+        """How a connection of this session is treated before its first request."""
+        return connection_plan(self.script, self.state)
+
+    def fresh(self) -> ScriptBrain:
+        """A brain with the same settings, as at the beginning."""
+        return ScriptBrain(self._settings, self._wall, self.overrides)
+
+    # arming
+
+    def load(self, script: Any) -> int:
+        """Take another script; counters begin anew. Gives the number of rules. Raises `ScriptError`."""
+        parsed = dataclasses.replace(self._settings, script=script).read()
+        self._answerer = answerer_of(parsed.profile or self._settings.profile)
+        self.script, self.state = parsed, State()
+        self.failures.clear()
+        return len(parsed.rules)
+
+    def add(self, script: Any) -> int:
+        """Put more rules and faults behind those that are there; counters stay."""
+        added = self.script.adding(parse_script(script))
+        self._answerer = answerer_of(added.profile or self._settings.profile)
+        self.script = added
+        return len(added.rules)
+
+    def put_rule(self, number: int, rule: Any) -> None:
+        """Put a rule in the place of rule `number` (one past the last: add it); counters stay."""
+        self.script = self.script.with_rule(number, rule)
+
+    def heal(self) -> None:
+        """No fault from now on."""
+        self.state = healed(self.state)
+
+    def set_faults(self, faults: Any) -> int:
+        """Faults for every request and connection of the session, behind all others. Raises `ScriptError`."""
+        parsed: tuple[Fault, ...] = parse_faults(faults)
+        self.state = with_faults(self.state, parsed)
+        return len(parsed)
+
+    # asking
+
+    def report(self) -> Mapping[str, Any]:
+        """Counters and what was not used."""
+        script, state = self.script, self.state
+        labels = [script.label(number) for number in range(len(script.rules))]
+        return {
+            "seed": script.seed,
+            "profile": self.profile.name,
+            "strict": script.is_strict,
+            "healed": state.healed,
+            "hits": {label: state.hits.get(label, 0) for label in labels},
+            "unused_rules": unused_rules(script, state),
+            "unused_faults": unused_faults(script, state),
+            "failures": list(self.failures),
+        }
+
+    def explain(self, request: Request) -> Explanation:
+        """Every rule against `request`."""
+        return explain(self.script, self.state, request)
+
+
+def default_brain(settings: Settings, name: str) -> ScriptBrain:
+    """The brain of a new session. Raises `ScriptError`, `ProfileError`, `OSError`."""
+    return ScriptBrain(settings)

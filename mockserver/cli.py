@@ -1,0 +1,103 @@
+"""The command `inferneo-mock`. A user's mistake is one line on stderr and exit code 2, never a traceback.
+
+`serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. Further
+subcommands are modules of their own: each has `configure(subparsers)`, named in `COMMANDS`, and is imported only when the
+command line needs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mockserver.errors import MockError
+from mockserver.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("mockserver.serve", "run the fake server"),
+}
+"""Name of a subcommand: the module that has its `configure(parser)` and `run(options) -> int`, and one line of help."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one line per mistake, and a guess for a misspelt choice."""
+
+    def error(self, message: str) -> NoReturn:
+        for action in self._actions:
+            if action.choices is not None and "invalid choice: " in message:
+                word = message.split("invalid choice: ", 1)[1].split("'")[1:2]
+                if word and f"{'/'.join(action.option_strings) or action.dest}" in message:
+                    message += did_you_mean(word[0], [str(choice) for choice in action.choices])
+        fail(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def fail(message: str) -> NoReturn:
+    """One line on stderr, exit code 2."""
+    print(" ".join(message.split("\n")), file=sys.stderr)
+    raise SystemExit(2)
+
+
+def parser(command: str | None) -> Parser:
+    """The command line. Only `command` (None: all) gets its options: the others stay unimported."""
+    made = Parser(prog="inferneo-mock", description="A fake Inferneo server that can send every wrong byte on purpose.")
+    made.add_argument("--version", action="store_true", help="print the version and end")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for name, (module, words) in COMMANDS.items():
+        sub = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        if command == name:
+            loaded = importlib.import_module(module)
+            loaded.configure(sub)
+            run: Callable[[argparse.Namespace], int] = loaded.run
+            sub.set_defaults(run=run)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((word for word in words if not word.startswith("-")), None)
+    made = parser(command)
+    options = made.parse_args(words)
+    if options.version:
+        from importlib import metadata
+
+        print(f"inferneo-mock {metadata.version('inferneo')}")
+        return 0
+    if options.command is None:
+        made.error(f"a command is needed: {', '.join(COMMANDS)}")
+    try:
+        code: int = options.run(options)
+    except MockError as error:
+        fail(f"inferneo-mock {options.command}: {error}")
+    except OSError as error:
+        where = f" {error.filename!r}" if error.filename else ""
+        fail(f"inferneo-mock {options.command}: {error.strerror or error}{where}")
+    except KeyboardInterrupt:
+        return 0
+    return code
+
+
+def until_stopped() -> None:
+    """Return at the first SIGINT or SIGTERM."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: Any) -> None:
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    stopped.wait()
+
+
+def environment(name: str, default: str) -> str:
+    """A setting from the environment (`INFERNEO_HOST`, ...), else the default."""
+    return os.environ.get(name) or default

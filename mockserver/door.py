@@ -1,0 +1,220 @@
+"""The door `/_mock/`: arm a session, ask what happened, over HTTP and in JSON. `/@NAME/_mock/...` is session NAME's.
+
+    PUT    script    another script (JSON or YAML)       -> {"rules": n}
+    PATCH  script    more rules behind those there       -> {"rules": n}
+    GET    script    the script in force
+    DELETE /         the session as if it was never used
+    GET    journal   ?limit= &after=NUMBER &wait_for=n &within=SECONDS &arrived=1
+    DELETE journal   the journal begins anew
+    GET    state     counters, unused rules and faults
+    POST   heal      no fault from now on
+    PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
+    POST   explain   {"method", "path", "headers", "body"} against every rule
+
+A mistake is a 400 `{"error": {"message", "path"}}` and has changed nothing. `wait_for` answers as soon as n exchanges have
+ended (with `arrived=1`: have come), else after `within` seconds with 408 and what there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mockserver.brain import ScriptBrain
+from mockserver.errors import MockError, ScriptError
+from mockserver.request import Request
+from mockserver.script import parse_script_text
+from mockserver.session import state_of
+from mockserver.sessions import SessionCore, Sessions
+
+WITHIN = 10.0
+"""Seconds that `wait_for` waits when not told."""
+
+LIMIT = 1000
+"""Exchanges in one page of the journal when not told."""
+
+Handler = Callable[[HttpRequest, SessionCore, ScriptBrain], Awaitable[Response]]
+
+
+def door(sessions: Sessions) -> Starlette:
+    """The ASGI application behind `/_mock`; the session's name is in `request.state.session`."""
+
+    def endpoint(handler: Handler) -> Callable[[HttpRequest], Awaitable[Response]]:
+        async def run(request: HttpRequest) -> Response:
+            session = sessions.get(request.state.session)
+            try:
+                return await handler(request, session, session.brain)  # type: ignore[arg-type]  # a ScriptBrain
+            except ScriptError as error:
+                return answer({"error": error.to_json()}, 400)
+            except (MockError, OSError) as error:
+                return answer({"error": {"message": str(error), "path": "$"}}, 400)
+
+        return run
+
+    async def reset(request: HttpRequest) -> Response:
+        sessions.reset(request.state.session)
+        return answer({"reset": True})
+
+    routes = [Route("/", reset, methods=["DELETE"])]
+    for (method, path), handler in HANDLERS.items():
+        routes.append(Route(path, endpoint(handler), methods=[method]))
+    return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_allowed})
+
+
+def answer(document: Any, status: int = 200) -> Response:
+    """`document` as JSON."""
+    return Response(json.dumps(document), status, media_type="application/json")
+
+
+async def not_found(request: HttpRequest, error: Exception) -> Response:
+    """Says what there is."""
+    known = ", ".join(sorted({path for _, path in HANDLERS}))
+    return answer({"error": {"message": f"no door {request.url.path!r}; known: {known}", "path": "$"}}, 404)
+
+
+async def not_allowed(request: HttpRequest, error: Exception) -> Response:
+    """Says which methods the path takes."""
+    methods = sorted(method for method, path in HANDLERS if path == request.url.path) or ["DELETE"]
+    message = f"{request.method} means nothing on {request.url.path!r}; it takes {', '.join(methods)}"
+    return answer({"error": {"message": message, "path": "$"}}, 405)
+
+
+def _number(request: HttpRequest, name: str, default: float | None, kind: type[int] | type[float]) -> Any:
+    value = request.query_params.get(name)
+    if value is None:
+        return default
+    try:
+        number = kind(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < float("inf"):
+        what = "a whole number" if kind is int else "seconds"
+        raise ScriptError(f"{name!r} is {what} from 0, not {value!r}", f"?{name}")
+    return number
+
+
+async def _json(request: HttpRequest) -> Any:
+    data = await request.body()
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ScriptError(f"the body is no JSON: {error}") from error
+
+
+async def put_script(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Another script."""
+    return answer({"rules": brain.load(parse_script_text(await request.body()))})
+
+
+async def patch_script(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """More rules."""
+    return answer({"rules": brain.add(parse_script_text(await request.body()))})
+
+
+async def get_script(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """The script in force."""
+    return answer(brain.script.to_json())
+
+
+async def get_journal(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """A page of exchanges, after waiting for them if told to."""
+    limit = _number(request, "limit", LIMIT, int)
+    after = _number(request, "after", 0, int)
+    count = _number(request, "wait_for", None, int)
+    within = _number(request, "within", WITHIN, float)
+    arrived = request.query_params.get("arrived", "0") not in ("0", "false", "")
+    journal = session.journal
+    status = 200
+    if count is not None:
+        status = await _wait(request, journal.wait_for(count, arrived=arrived), within)
+    page = journal.page(after, limit)
+    unmatched = [exchange for exchange in page if exchange.decision.explanation is not None]
+    document = {
+        "exchanges": [exchange.to_json() for exchange in page],
+        "unmatched": [
+            {"number": exchange.number, "explanation": str(exchange.decision.explanation)} for exchange in unmatched
+        ],
+        "arrived": journal.arrived,
+        "ended": journal.ended,
+        "dropped": journal.dropped,
+    }
+    return answer(document, status)
+
+
+async def _wait(request: HttpRequest, waiting: Awaitable[None], within: float) -> int:
+    """200 once `waiting` is over, 408 when it takes longer or the asker has left."""
+    wait = asyncio.ensure_future(waiting)
+    left = asyncio.ensure_future(request.receive())
+    try:
+        done, _ = await asyncio.wait({wait, left}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+        if left in done and wait not in done and left.result()["type"] == "http.request":
+            done, _ = await asyncio.wait({wait}, timeout=within)
+    finally:
+        for task in (wait, left):
+            task.cancel()
+        await asyncio.gather(wait, left, return_exceptions=True)
+    return 200 if wait in done else 408
+
+
+async def delete_journal(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """The journal begins anew."""
+    session.clear_journal()
+    return answer({"exchanges": []})
+
+
+async def get_state(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Counters and what was not used."""
+    return answer(state_of(session))
+
+
+async def heal(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """No fault from now on."""
+    brain.heal()
+    return answer({"healed": True})
+
+
+async def put_faults(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Faults for everything."""
+    return answer({"faults": brain.set_faults(await _json(request))})
+
+
+async def explain(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Which rule a request would get, and why not the others."""
+    return answer(brain.explain(asked(await _json(request), session)).to_json())
+
+
+def asked(document: Any, session: SessionCore) -> Request:
+    """The request that `document` describes: `method`, `path`, `headers` ([[k, v]] or an object), `body` (any JSON)."""
+    if not isinstance(document, dict):
+        raise ScriptError("a request is an object with 'method', 'path', 'headers' and 'body'")
+    body = document.get("body")
+    headers = document.get("headers", [])
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return Request(
+        method=str(document.get("method", "POST")),
+        path=str(document.get("path", "/v1/chat/completions")),
+        headers=tuple((str(name).lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in pairs),
+        body=b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode(),
+        session=session.name,
+        number=session.requests + 1,
+    )
+
+
+HANDLERS: dict[tuple[str, str], Handler] = {
+    ("PUT", "/script"): put_script,
+    ("PATCH", "/script"): patch_script,
+    ("GET", "/script"): get_script,
+    ("GET", "/journal"): get_journal,
+    ("DELETE", "/journal"): delete_journal,
+    ("GET", "/state"): get_state,
+    ("POST", "/heal"): heal,
+    ("PUT", "/faults"): put_faults,
+    ("POST", "/explain"): explain,
+}

@@ -1,0 +1,80 @@
+"""`inferneo-mock serve`: the fake server in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import re
+
+from mockserver.cli import environment, fail, until_stopped
+from mockserver.server import LOOPS, PARSERS, MockServer
+
+HOST, PORT, MAX_REQUEST_SIZE = "INFERNEO_HOST", "INFERNEO_PORT", "INFERNEO_MAX_REQUEST_SIZE"
+
+_UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+
+def size(text: str) -> int:
+    """Bytes of `10MB`, `64 KB`, `1000`."""
+    found = re.fullmatch(r"(\d+)\s*([KMG]?B)?", text.strip().upper())
+    if not found:
+        raise argparse.ArgumentTypeError(f"a size is a number with KB, MB or GB, not {text!r}")
+    return int(found[1]) * _UNITS[found[2] or ""]
+
+
+def port(text: str) -> int:
+    """A port, 0 for a free one."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `serve`."""
+    add = parser.add_argument
+    add("--host", default=environment(HOST, "127.0.0.1"), help=f"address to listen on (%(default)s; {HOST})")
+    add("--port", type=port, default=environment(PORT, "8000"), help=f"port, 0 for a free one (%(default)s; {PORT})")
+    add("--profile", default=None, metavar="NAME", help="dialect, a name of fixtures/profiles or a file (docs)")
+    add("--script", default=None, metavar="FILE", help="script of rules and faults, YAML or JSON")
+    add("--seed", type=int, default=0, help="where all that is random begins (%(default)s)")
+    add("--http", choices=PARSERS, default="auto", help="HTTP parser (%(default)s: httptools where installed)")
+    add("--loop", choices=LOOPS, default="auto", help="event loop (%(default)s: uvloop where installed)")
+    add(
+        "--max-request-size",
+        type=size,
+        default=environment(MAX_REQUEST_SIZE, "10MB"),
+        metavar="SIZE",
+        help=f"largest request body (%(default)s; {MAX_REQUEST_SIZE})",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    try:
+        server = MockServer(
+            profile=options.profile or "docs",
+            script=options.script,
+            host=options.host,
+            port=options.port,
+            seed=options.seed,
+            http=options.http,
+            loop=options.loop,
+            max_body=options.max_request_size,
+        )
+    except (ValueError, ImportError) as error:
+        fail(f"inferneo-mock serve: {error}")
+    try:
+        server.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(
+                f"inferneo-mock serve: port {options.port} on {options.host} is in use; "
+                "stop what listens there, or take another with --port (0: a free one)"
+            )
+        fail(f"inferneo-mock serve: cannot listen on {options.host}:{options.port}: {error.strerror or error}")
+    except (ValueError, ImportError) as error:
+        fail(f"inferneo-mock serve: {error}")
+    with server:
+        print(f"inferneo-mock listening on {server.url} (profile {server.profile})", flush=True)
+        until_stopped()
+    return 0

@@ -1,0 +1,307 @@
+"""The fake server as an object: started in a thread of its own, or in the running event loop.
+
+Laws: the port is bound before anything else starts, so two servers never race for one and `url` is right from the first
+moment; when the start returns, the server answers; when `close` returns (within 0.1 s, whatever hangs), no socket, task or
+thread is left. In `async with` there is no thread: the running loop serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from mockserver.app import MAX_BODY, App
+from mockserver.brain import ScriptBrain, Settings, default_brain
+from mockserver.selfcheck import self_check
+from mockserver.session import Session
+from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
+from mockserver.suggest import unknown
+from mockserver.wire import Listener, protocol_class
+
+T = TypeVar("T")
+
+LOOPS = ("auto", "asyncio", "uvloop")
+PARSERS = ("auto", "h11", "httptools")
+
+
+class MockServer:
+    """A fake Inferneo server on `host`.
+
+    `profile` names the dialect (`fixtures/profiles`), `script` is a path, a JSON document or a `Script`, `seed` is
+    where all that is random begins, `port` 0 takes a free one. `http` and `loop` choose parser and event loop; `auto`
+    takes the fast ones where they are installed. `loop` means nothing under `async with`: the running loop serves.
+
+    Raises `ScriptError` for a bad script, `ValueError` for another bad setting, `OSError` when the port is taken.
+    """
+
+    def __init__(
+        self,
+        profile: str = "docs",
+        script: Any = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int = 0,
+        http: Literal["auto", "h11", "httptools"] = "auto",
+        loop: Literal["auto", "asyncio", "uvloop"] = "auto",
+        *,
+        strict: bool | None = None,
+        tls: ssl.SSLContext | None = None,
+        max_body: int = MAX_BODY,
+        max_sessions: int = MAX_SESSIONS,
+    ) -> None:
+        if loop not in LOOPS:
+            raise ValueError(unknown("event loop", loop, LOOPS))
+        if http not in PARSERS:
+            raise ValueError(unknown("HTTP parser", http, PARSERS))
+        self.host = host
+        self.settings = Settings(profile=profile, script=script, seed=seed, strict=strict)
+        first = default_brain(self.settings, "")
+        self.sessions = Sessions(lambda name: default_brain(self.settings, name), max_sessions)
+        self.sessions.reset("", first)
+        self.app = App(self.sessions, max_body=max_body)
+        self._port = port
+        self._http = http
+        self._loop_name = loop
+        self._tls = tls
+        self._names = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._socket: socket.socket | None = None
+        self._listeners: dict[str | None, Listener] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stop: asyncio.Event | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    # where it is
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        if self._socket is None:
+            raise RuntimeError("the server is not started; use it as `with MockServer() as server:`")
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """The base URL of the default session, without a slash at its end."""
+        return self._url(self.host, self.port)
+
+    def _url(self, host: str, port: int) -> str:
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+        return f"{'https' if self._tls else 'http'}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile that the default session answers in."""
+        name: str = self.run(lambda: self.session_brain("").profile.name)
+        return name
+
+    # sessions
+
+    def session(self, name: str | None = None) -> Session:
+        """The session `name`, made now if it is new; None: the default one, at `url` itself."""
+        self.run(self.sessions.get, name or "")
+        return Session(self, name or "")
+
+    def new_session(
+        self,
+        name: str | None = None,
+        *,
+        script: Any = None,
+        profile: str | None = None,
+        seed: int | None = None,
+        strict: bool | None = None,
+    ) -> Session:
+        """A session that was never used, with settings of its own; what is None is as the server has it."""
+        settings = self.settings.changed(script=script, profile=profile, seed=seed, strict=strict)
+        name = name if name is not None else f"s{next(self._names)}"
+        brain = default_brain(settings, name)
+        self.run(self.sessions.reset, name, brain)
+        return Session(self, name)
+
+    def core(self, name: str) -> SessionCore:
+        """The session's inside. Only for the thread of the event loop."""
+        return self.sessions.get(name)
+
+    def session_brain(self, name: str) -> ScriptBrain:
+        """Who decides in the session. Only for the thread of the event loop."""
+        brain: ScriptBrain = self.sessions.get(name).brain  # type: ignore[assignment]  # made by default_brain
+        return brain
+
+    def listener(self, session: Session | str) -> str:
+        """A port of its own for one session, for clients that cannot carry a prefix; its base URL. Blocking, not async."""
+        return self.wait(self.open_listener(session))
+
+    async def open_listener(self, session: Session | str) -> str:
+        """`listener`, inside the server's event loop."""
+        name = session if isinstance(session, str) else session.name
+        found = self._listeners.get(name)
+        if found is None:
+            sock = _bind(self.host, 0)
+            found = Listener(self.app, sock, http=self._http, session=name, numbers=self._numbers, tls=self._tls)
+            await found.open()
+            self._listeners[name] = found
+        return self._url(self.host, found.socket.getsockname()[1])
+
+    async def close_listener(self, session: Session | str) -> None:
+        """Close the session's own port and its connections."""
+        found = self._listeners.pop(session if isinstance(session, str) else session.name, None)
+        if found is not None:
+            await found.close()
+
+    def forget(self, name: str) -> None:
+        """Drop the session and close its own port. In async code the port closes soon after."""
+        self.run(self.sessions.drop, name)
+        if name in self._listeners and self._loop is not None:
+            closing = self.close_listener(name)
+            if self._thread is None or self._thread is threading.current_thread():
+                self._closing = self._loop.create_task(closing)
+            else:
+                self.wait(closing)
+
+    # running
+
+    def run(self, work: Callable[..., T], *args: Any) -> T:
+        """`work(*args)` in the thread of the event loop; here and now where there is none."""
+        loop = self._loop
+        if loop is None or self._thread is None or self._thread is threading.current_thread():
+            return work(*args)
+
+        async def call() -> T:
+            return work(*args)
+
+        return asyncio.run_coroutine_threadsafe(call(), loop).result()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, done in the thread of the event loop."""
+        if self._loop is None or self._thread is None or self._thread is threading.current_thread():
+            work.close()
+            raise RuntimeError("this blocks and would wait for itself here; await the `open_...` form instead")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open(self) -> None:
+        await self_check(protocol_class(self._http))
+        assert self._socket is not None
+        listener = Listener(self.app, self._socket, http=self._http, numbers=self._numbers, tls=self._tls)
+        await listener.open()
+        self._listeners[None] = listener
+
+    async def _shut(self) -> None:
+        listeners = list(self._listeners.values())
+        self._listeners.clear()
+        await asyncio.gather(*(listener.close() for listener in listeners))
+
+    # in a thread
+
+    def start(self) -> Self:
+        """Bind, start the thread, return when requests are answered."""
+        if self._socket is not None:
+            raise RuntimeError("the server is started already")
+        self._socket = _bind(self.host, self._port)
+        ready = threading.Event()
+        failure: list[BaseException] = []
+
+        async def serve() -> None:
+            try:
+                self._stop = asyncio.Event()
+                self._loop = asyncio.get_running_loop()
+                await self._open()
+            except BaseException as error:
+                failure.append(error)
+                return
+            finally:
+                ready.set()
+            await self._stop.wait()
+            await self._shut()
+
+        def thread() -> None:
+            with asyncio.Runner(loop_factory=loop_factory(self._loop_name)) as runner:
+                runner.run(serve())
+
+        self._thread = threading.Thread(target=thread, name="mockserver", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if failure:
+            self._thread.join()
+            self._forget()
+            raise failure[0]
+        return self
+
+    def close(self) -> None:
+        """Stop: hanging responses are dropped, the thread has ended. More calls do nothing."""
+        if self._thread is not None and self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = self._thread = self._loop = self._stop = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # in the running loop
+
+    async def __aenter__(self) -> Self:
+        if self._socket is not None:
+            raise RuntimeError("the server is started already")
+        self._socket = _bind(self.host, self._port)
+        try:
+            self._loop = asyncio.get_running_loop()
+            await self._open()
+        except BaseException:
+            self._forget()
+            raise
+        return self
+
+    async def aclose(self) -> None:
+        """`close`, inside the event loop that serves."""
+        await self._shut()
+        self._forget()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the event loop called `name`. `auto`: uvloop where it is installed."""
+    if name in ("auto", "uvloop"):
+        try:
+            import uvloop
+        except ImportError:
+            if name == "uvloop":
+                raise ValueError("the event loop 'uvloop' is not installed; pip install 'inferneo[mock]'") from None
+        else:
+            factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+            return factory
+    return asyncio.new_event_loop
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen yet."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
