@@ -1,0 +1,132 @@
+"""A model that is a function: the text follows from a key, streamed or not, on every machine and day.
+
+`speak(key, limit)` gives the first `limit` tokens of the key's text, so a shorter answer is a prefix of a longer one.
+`Choice` is what one choice of a response says; `complete` applies the limit and the stop strings to a text, wherever
+the text came from. The tokens of a text are those of `mockserver.tokenizer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from mockserver import words
+from mockserver.tokenizer import split
+
+_PHRASES = tuple(
+    tuple(tuple(split(phrase)) for phrase in phrases)
+    for phrases in (words.SUBJECTS, words.VERBS, words.OBJECTS, words.PLACES)
+)
+_SUBJECTS, _VERBS, _OBJECTS, _PLACES = _PHRASES
+_OPENINGS = tuple(tuple(split(phrase[1].upper() + phrase[2:])) for phrase in words.SUBJECTS)
+_LINKED = tuple(tuple(split(link)) for link in words.LINKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a tool: `pieces` joined are the arguments, a JSON text."""
+
+    id: str
+    name: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one choice says: `pieces` joined are its text, one piece per chunk, None where it says nothing at all.
+
+    `tokens` is what was generated for it, which is more than `pieces` where a stop string was taken away.
+    """
+
+    pieces: Sequence[str] | None
+    finish: str
+    tokens: int
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text as a response that is not streamed has it."""
+        return "".join(self.pieces or ())
+
+
+def speak(key: bytes, limit: int, endless: bool = False) -> tuple[list[str], bool]:
+    """At most `limit` tokens of the text of `key`, and whether the text ended by itself before the limit.
+
+    Two to five sentences; `endless` goes on until the limit, as a model does whose end of sequence is ignored.
+    """
+    digest = blake2b(key).digest()
+    sentences = 2 + (digest[63] & 3)
+    tokens: list[str] = []
+    linked = False
+    at = said = 0
+    while True:
+        if at == 60:
+            digest, at = blake2b(digest).digest(), 0
+        a, b, c, d, e = digest[at : at + 5]
+        at += 5
+        if linked:
+            tokens += _LINKED[a >> 6]
+            tokens += _SUBJECTS[a & 31]
+        elif tokens:
+            first, *rest = _OPENINGS[a & 31]
+            tokens.append(" " + first)
+            tokens += rest
+        else:
+            tokens += _OPENINGS[a & 31]
+        tokens += _VERBS[b & 31]
+        tokens += _OBJECTS[c & 31]
+        if d & 32:
+            tokens += _PLACES[d & 31]
+        said += 1
+        last = said >= sentences and not endless
+        sign = "." if last else words.ENDINGS[e & 7]
+        linked = sign != "."
+        tokens.append(sign)
+        if len(tokens) >= limit:
+            ended = last and len(tokens) < limit
+            del tokens[limit:]
+            return tokens, ended
+        if last:
+            return tokens, True
+
+
+def complete(
+    pieces: list[str], ended: bool, limit: int, stops: Sequence[str] = (), end_token: int = 0, finish: str = ""
+) -> Choice:
+    """The choice that says `pieces` under a limit of tokens and stop strings.
+
+    A stop string ends the generation with the token that completes it, and is never shown, nor is what follows it.
+    `end_token` 1 counts the end of the sequence as a token, as some servers do. `finish`: the reason of a text that
+    ended by itself (default `stop`).
+    """
+    if len(pieces) >= limit:  # no room is left for the end of the sequence
+        pieces, ended = pieces[:limit], False
+    if stops:
+        text = "".join(pieces)
+        hits = [(at + len(stop), at) for stop in stops if stop and (at := text.find(stop)) >= 0]
+        if hits:
+            end, start = min(hits)
+            return Choice(_keep(pieces, start), "stop", _tokens_until(pieces, end))
+    if not ended:
+        return Choice(pieces, finish or "length", len(pieces))
+    return Choice(pieces, finish or "stop", len(pieces) + end_token)
+
+
+def _keep(pieces: list[str], size: int) -> list[str]:
+    """The pieces of the first `size` characters; the last may be cut."""
+    kept: list[str] = []
+    for piece in pieces:
+        if size <= 0:
+            break
+        kept.append(piece[:size])
+        size -= len(piece)
+    return kept
+
+
+def _tokens_until(pieces: list[str], size: int) -> int:
+    for number, piece in enumerate(pieces, 1):
+        size -= len(piece)
+        if size <= 0:
+            return number
+    return len(pieces)

@@ -1,0 +1,17 @@
+"""What the server knows of itself when it answers: its health, its age, its counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mockserver.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`health` `loading` and `unhealthy` answer `/health` with the profile's status; `uptime` is seconds."""
+
+    health: Literal["ok", "loading", "unhealthy"] = "ok"
+    uptime: float = 0.0
+    metrics: Metrics = field(default_factory=Metrics)
