@@ -27,6 +27,8 @@ from .view import View
 Answer: TypeAlias = Callable[[Request, Reply | None], Plan]
 """What a model answers, with the scripted reply or (None) without; profile, seed and time are bound by the caller."""
 
+Faults: TypeAlias = tuple[Fault, ...]
+
 PROBES = frozenset({"/health", "/metrics"})
 """Paths that are answered even by a strict script with no rule for them: something always asks whether one is alive."""
 
@@ -90,8 +92,8 @@ def decide(
     work = _Work(plan, script.seed)
     if not state.healed:
         work.strike(own, lists, call, seconds)
-        work.strike(script.faults, "faults", requests, seconds)
-        work.strike(state.faults, "door", requests, seconds)
+        work.strike(script.faults, "faults", requests, seconds, request.connection)
+        work.strike(state.faults, "door", requests, seconds, request.connection)
     work.strike(extra, "request", requests, seconds)
     fired = state.fired | work.places if work.places - state.fired else state.fired
     after = State(hits, fired, started, requests, state.unmatched, state.healed, state.faults)
@@ -110,32 +112,41 @@ class _Work:
         self.faults: list[Fault] = []
         self.places: set[str] = set()
 
-    def strike(self, faults: tuple[Fault, ...], where: str, call: int, seconds: float) -> None:
-        """Apply those of `faults` that are in force."""
+    def strike(self, faults: Faults, where: str, call: int, seconds: float, connection: int | None = None) -> None:
+        """Apply those of `faults` that are in force; given `connection`, those of connections count these."""
         for number, fault in enumerate(faults):
-            if not fault.when.holds(call, seconds):
+            counted = call if connection is None or fault.group != "connection" else connection
+            rng = dice(fault, counted, seconds, self.seed, place := f"{where}[{number}]")
+            if rng is None:
                 continue
-            place = f"{where}[{number}]"
-            seed = self.seed if fault.when.seed is None else fault.when.seed
-            plan, connection = strike(fault, self.plan, self.connection, Random(f"{seed} {place} {call}"))
-            if plan is not self.plan or connection is not self.connection:
-                self.plan, self.connection = plan, connection
+            plan, treatment = fault.rewrite(self.plan, rng), fault.connect(self.connection)
+            if plan is not self.plan or treatment is not self.connection:
+                self.plan, self.connection = plan, treatment
                 self.faults.append(fault)
                 self.places.add(f"{place} ({fault.kind})")
 
 
-def strike(fault: Fault, plan: Plan, connection: ConnectionPlan, rng: Random) -> tuple[Plan, ConnectionPlan]:
-    """Both faces of one fault, on one throw of the dice; the same objects where it does nothing."""
-    if not fault.when.drawn(rng):
-        return plan, connection
-    return fault.rewrite(plan, rng), fault.connect(connection)
+def dice(fault: Fault, call: int, seconds: float, seed: int, place: str) -> Random | None:
+    """The fault's own source of chance for this call; None where it is not in force."""
+    when = fault.when
+    if not when.holds(call, seconds):
+        return None
+    rng = Random(f"{seed if when.seed is None else when.seed} {place} {call}")
+    return rng if when.drawn(rng) else None
 
 
-def connection_plan(script: Script, state: State) -> ConnectionPlan:
-    """How connections are treated before there is a request: by the script's faults and those of the door."""
+def connection_plan(script: Script, state: State, connection: int, seconds: float) -> ConnectionPlan:
+    """How connection number `connection` is treated, by the faults of the script and the door.
+
+    The `when` of a fault counts connections here, from 1; `seconds` are those since the session's first request (0
+    before it). What `decide` says for the requests of the same connection agrees.
+    """
     found = ORDERLY
-    for fault in () if state.healed else (*script.faults, *state.faults):
-        found = fault.connect(found)
+    for where, faults in () if state.healed else (("faults", script.faults), ("door", state.faults)):
+        for number, fault in enumerate(faults):
+            of_connections = fault.group == "connection"
+            if of_connections and dice(fault, connection, seconds, script.seed, f"{where}[{number}]") is not None:
+                found = fault.connect(found)
     return found
 
 

@@ -13,6 +13,7 @@ from .state import State
 from .view import View
 
 _NEAR = 3
+_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ class Explanation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For the door."""
-        return {"request": self.request, "rule": self.rule, "rules": [rule.to_json() for rule in self.rules]}
+        """For the door: the nearest rules, and how many more there are."""
+        near = [rule.to_json() for rule in self.rules[:_TOLD]]
+        return {"request": self.request, "rule": self.rule, "rules": near, "more_rules": len(self.rules) - len(near)}
 
 
 def explain(script: Script, state: State, request: Request) -> Explanation:

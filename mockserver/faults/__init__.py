@@ -5,6 +5,32 @@ Importing this package registers all kinds. `parse_fault` and `Fault.to_json` ar
 
 from __future__ import annotations
 
+# The order of these imports is the order of the catalogue.
+from . import (  # isort: skip
+    listener as listener,
+    keepalive as keepalive,
+    cut as cut,
+    stall as stall,
+    delay as delay,
+    pace as pace,
+    head as head,
+    length as length,
+    informational as informational,
+    redirect as redirect,
+    chunk as chunk,
+    until_close as until_close,
+    encoding as encoding,
+    corrupt as corrupt,
+    content as content,
+    mutate as mutate,
+    bad_json as bad_json,
+    events as events,
+    lines as lines,
+    drop as drop,
+    meaning as meaning,
+    status as status,
+    limits as limits,
+)
 from .bad_json import BadJson
 from .cut import Cut, SlowClose
 from .delay import Delay
