@@ -135,7 +135,7 @@ def dice(fault: Fault, call: int, seconds: float, seed: int, place: str) -> Rand
     return rng if when.drawn(rng) else None
 
 
-def connection_plan(script: Script, state: State, connection: int, seconds: float) -> ConnectionPlan:
+def connection_plan(script: Script, state: State, connection: int = 1, seconds: float = 0.0) -> ConnectionPlan:
     """How connection number `connection` is treated, by the faults of the script and the door.
 
     The `when` of a fault counts connections here, from 1; `seconds` are those since the session's first request (0
