@@ -29,9 +29,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--api-key", default="", help="key to send as Authorization: Bearer")
     run.add_argument("--no-recorded", action="store_true", help="leave the recordings of real servers out")
     run.add_argument("--no-clients", action="store_true", help="leave the client laws out")
-    run.add_argument("--target", metavar="FILE", help="a TOML file with url, model, profile and capabilities of a target")
+    run.add_argument(
+        "--target", metavar="FILE", help="a TOML file with url, model, profile and capabilities of a target"
+    )
     clients = commands.add_parser("clients", help="judge clients against the fake server")
-    clients.add_argument("--client", action="append", default=[], help="inferneo, inferneo-async, openai, ... or command:CMD")
+    clients.add_argument(
+        "--client", action="append", default=[], help="inferneo, inferneo-async, openai, ... or command:CMD"
+    )
     clients.add_argument("--mock-url", default="", help="a running fake server (default: an embedded one)")
     _common(clients)
     listing = commands.add_parser("list", help="show all laws")
@@ -42,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _common(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--level", choices=("must", "should"), default="should", help="must leaves the SHOULD laws out")
+    command.add_argument(
+        "--level", choices=("must", "should"), default="should", help="must leaves the SHOULD laws out"
+    )
     command.add_argument("--budget", default="60s", metavar="TIME", help="time for each target, like 10s, 5m, 1h")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn")
     command.add_argument("--law", action="append", default=[], metavar="ID", help="only this law, or ids that begin so")

@@ -37,7 +37,9 @@ def _first_model(target: Target) -> str:
         for item in data:
             if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]:
                 return str(item["id"])
-    raise Unreachable(f"cannot judge {target.url}: GET /v1/models was answered {exchange.status} and lists no model; give --model")
+    raise Unreachable(
+        f"cannot judge {target.url}: GET /v1/models was answered {exchange.status} and lists no model; give --model"
+    )
 
 
 def seen_profile(target: Target) -> Profile:
@@ -51,7 +53,11 @@ def seen_profile(target: Target) -> Profile:
     shapes = [set(d) for d in (refused, unknown) if isinstance(d, dict)]
     info, stats = target.send(get("/v1/info")), target.send(get("/stats"))
     models = target.send(get("/v1/models")).document
-    owners = {m.get("owned_by") for m in models.get("data", []) if isinstance(m, dict)} if isinstance(models, dict) else set()
+    owners = (
+        {m.get("owned_by") for m in models.get("data", []) if isinstance(m, dict)}
+        if isinstance(models, dict)
+        else set()
+    )
     ours = "inferneo" in owners
     docs = [info.status == 200, any("error" in shape for shape in shapes), ours]
     engine = [stats.status == 200, any("detail" in shape for shape in shapes), ours]

@@ -14,12 +14,13 @@ from typing import Any, Literal, TypeAlias
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from contracts.law import Breach, Law, NotRecorded, Unjudged, Unsupported, shorten
+from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous, shorten
 from contracts.recorded import RecordedTarget
 from contracts.wire import NoAnswer
 
 Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken"]
 REPEATS = 3
+GIVE_UP = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class _Trial:
     """What happened so far while one law is judged."""
 
     judged: int = 0
-    skipped: list[str] = field(default_factory=list)
-    missing: str = ""
+    unjudged: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     breach: Breach | None = None
     case: object = None
     first_breach: float = 0.0
@@ -99,12 +100,10 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
             return verdict("broken", f"the law could not be judged: {error!r} at {last.filename}:{last.lineno}")
     if trial.breach is not None:
         return _failed(law, target, effort, trial, verdict)
-    if trial.missing:
-        return verdict("unsupported", trial.missing)
-    if trial.judged == 0 and law.over is not None:
-        if not target.live:
-            return verdict("unsupported", "nothing of it was recorded" if not trial.skipped else trial.skipped[0])
-        return verdict("broken", trial.skipped[0] if trial.skipped else "no case could be drawn")
+    if trial.judged == 0:
+        if trial.unjudged and target.live:
+            return verdict("broken", trial.unjudged[0])
+        return verdict("unsupported", (trial.absent or trial.unjudged or ["nothing of it was recorded"])[0])
     return verdict("ok", "", trial.judged)
 
 
@@ -113,10 +112,10 @@ def _once(law: Law, target: Any, case: object, trial: _Trial) -> None:
     target.begin()
     try:
         law.check(target) if case is NOTHING else law.check(target, case)
-    except (NotRecorded, Unjudged) as error:
-        trial.skipped.append(str(error))
-    except Unsupported as error:
-        trial.missing = str(error)
+    except Unjudged as error:
+        trial.unjudged.append(str(error))
+    except (Vacuous, Unsupported) as error:
+        trial.absent.append(str(error))
     except NoAnswer as error:
         raise Breach("an HTTP response", str(error)) from error
     else:
@@ -128,7 +127,7 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
 
     def one(case: object) -> None:
         now = time.monotonic()
-        if trial.missing:
+        if trial.judged == 0 and len(trial.absent) >= GIVE_UP:
             return
         if trial.breach is None and now > until and (trial.judged or now > until + effort.seconds):
             return
@@ -164,7 +163,7 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
 
 def _enumerate(law: Law, target: RecordedTarget, trial: _Trial) -> None:
     if law.over is None or law.over.held is None:
-        trial.missing = "needs a live server"
+        trial.absent.append("needs a live server")
         return
     for case in law.over.held(target):
         try:

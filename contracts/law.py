@@ -2,8 +2,8 @@
 
 `@law("S-FRAME-03", over=STREAMS, needs={"stream"}, level="must", source="...")`: the docstring is the description, its
 first line the title. The function returns when the law is kept and raises otherwise: `Breach` (the law is broken),
-`Unsupported` (the target does not have what the law speaks of), `Unjudged` (this answer cannot be judged, because
-another law, which will say so, is already broken).
+`Unsupported` (the target does not have what the law speaks of), `Vacuous` (this case does not raise the question),
+`Unjudged` (this answer cannot be judged, because another law, which will say so, is already broken).
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ class Unjudged(Exception):
     """The answer cannot be judged by this law; the law that can is named."""
 
 
-class NotRecorded(Exception):
+class Vacuous(Exception):
+    """This case does not raise the law's question."""
+
+
+class NotRecorded(Vacuous):
     """A recording does not hold the answer to this request."""
 
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One recorded server. `breaks` maps a law's id to the reason."""
+    """One recorded server. `lacks` are capabilities that it was seen not to have, `breaks` maps a law's
+    id to the reason."""
 
     server: str
     profile: str
-    model: str
     about: str
+    lacks: frozenset[str]
     breaks: dict[str, str]
 
 
@@ -29,6 +30,6 @@ def notes() -> dict[str, Note]:
     with (Path(__file__).parent / "field_notes.toml").open("rb") as file:
         document = tomllib.load(file)
     return {
-        name: Note(name, entry["profile"], entry.get("model", ""), entry["about"], entry.get("breaks", {}))
+        name: Note(name, entry["profile"], entry["about"], frozenset(entry.get("lacks", ())), entry.get("breaks", {}))
         for name, entry in document.items()
     }

@@ -59,7 +59,10 @@ class RecordedTarget:
 
     live = False
 
-    def __init__(self, folder: Path, profile: Profile = PROFILES["openai"], model: str = "") -> None:
+    def __init__(
+        self, folder: Path, profile: Profile = PROFILES["openai"], lacks: frozenset[str] = frozenset()
+    ) -> None:
+        self.lacks = lacks
         self.name = folder.name
         self.profile = profile
         self.odd: list[Odd] = []
@@ -69,7 +72,7 @@ class RecordedTarget:
         self._answers: dict[tuple[str, str, str], list[Exchange]] = {}
         for entry in json.loads((folder / "index.json").read_bytes()):
             self._read(folder / entry["file"], entry)
-        self.model = model or self._usual_model()
+        self.model = self._usual_model()
 
     def _read(self, path: Path, entry: dict[str, object]) -> None:
         name = str(entry["name"])
@@ -118,6 +121,11 @@ class RecordedTarget:
 
     def can(self, capability: str) -> tuple[bool, str]:
         """Recordings are not probed: what they do not hold is not judged."""
+        if capability in self.lacks:
+            return False, "says contracts/field_notes.toml"
+        if capability == "model_get":
+            found = [x.status for x in self.log if x.call.path == f"/v1/models/{self.model}"]
+            return found == [200], f"recorded: {found}"
         return True, "recorded"
 
 
@@ -132,4 +140,4 @@ def load(name: str) -> RecordedTarget:
 
     known = notes().get(name)
     profile = PROFILES[known.profile] if known else PROFILES["openai"]
-    return RecordedTarget(fixtures("recorded") / name, profile, known.model if known else "")
+    return RecordedTarget(fixtures("recorded") / name, profile, known.lacks if known else frozenset())

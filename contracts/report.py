@@ -125,7 +125,9 @@ def _block(verdict: dict[str, Any]) -> str:
     lines += [f"  request   {curl}" for curl in failure["curl"]]
     reason = " ".join(found.description.partition("\n")[2].split())
     lines += [f"  why       {reason}"] if reason else []
-    return "\n".join([*lines, f"  source    {found.source}; {failure['seen']}; --seed {failure['seed']} --law {found.id}"])
+    return "\n".join(
+        [*lines, f"  source    {found.source}; {failure['seen']}; --seed {failure['seed']} --law {found.id}"]
+    )
 
 
 def summary(report: Report) -> list[str]:

@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
         if clients_only and options.mock_url:
             mock = options.mock_url
         elif not urls:
-            mock = stack.enter_context(MockProcess(target.get("profile") or getattr(options, "profile", None) or "docs")).url
+            mock = stack.enter_context(
+                MockProcess(target.get("profile") or getattr(options, "profile", None) or "docs")
+            ).url
         embedded = not urls and not clients_only
         if embedded:
             urls = [mock]
@@ -82,12 +84,21 @@ def _target_file(options: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"{options.target} is no TOML: {error}") from None
     known = {"url", "model", "api_key", "profile"}
     if unknown := set(document) - known:
-        raise ValueError(f"{options.target}: unknown key {sorted(unknown)[0]!r}; known keys: {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{options.target}: unknown key {sorted(unknown)[0]!r}; known keys: {', '.join(sorted(known))}"
+        )
     return document
 
 
 def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> list[str]:
-    found = ["--inferneo-budget", options.budget, "--inferneo-seed", str(options.seed), "--inferneo-level", options.level]
+    found = [
+        "--inferneo-budget",
+        options.budget,
+        "--inferneo-seed",
+        str(options.seed),
+        "--inferneo-level",
+        options.level,
+    ]
     for url in settings.urls:
         found += ["--inferneo-url", url]
     for flag, value in (
@@ -113,7 +124,9 @@ def _pytest(arguments: list[str], results: Path, folder: Path, budget: float) ->
     output = folder / "pytest.txt"
     limit = time.monotonic() + 60 + HARD_LIMIT * budget * 2
     with output.open("wb") as file, Progress() as progress:
-        child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder)
+        child = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=_environment()
+        )
         try:
             while child.poll() is None and time.monotonic() < limit:
                 time.sleep(0.1)
@@ -129,10 +142,15 @@ def _pytest(arguments: list[str], results: Path, folder: Path, budget: float) ->
     return lines, text
 
 
+def _environment() -> dict[str, str]:
+    """Ours without what would bring other plugins or options into the run; the checkout stays importable."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
+    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
+
+
 def _read(results: Path) -> list[dict[str, Any]]:
     if not results.exists():
         return []
     text = results.read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-
-

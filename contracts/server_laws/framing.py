@@ -71,7 +71,11 @@ def a_stream_is_utf8(target: Target, call: Call) -> None:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        expect(False, "valid UTF-8", f"{error.reason} at byte {error.start}: {body[max(0, error.start - 20) : error.end + 5]!r}")
+        expect(
+            False,
+            "valid UTF-8",
+            f"{error.reason} at byte {error.start}: {body[max(0, error.start - 20) : error.end + 5]!r}",
+        )
     expect(not body.startswith(b"\xef\xbb\xbf"), "a stream without a byte order mark", body[:20])
 
 

@@ -194,5 +194,3 @@ def a_query_string_changes_nothing(target: Target, call: Call) -> None:
     other = replace(call, path=f"{call.path}?max_tokens=1&stream={'false' if call.streams else 'true'}")
     accepted(target, other)
     same(target, call, other, "with a query string")
-
-

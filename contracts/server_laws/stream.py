@@ -16,7 +16,11 @@ SOURCE = "api.md, Streaming"
 def constant(target: Target, call: Call, key: str) -> None:
     """The value of `key` is the same in all chunks that have it, and all have it or none."""
     said = [document.get(key) for document in documents(target.send(call))]
-    expect(all(value == said[0] for value in said), f"one {key} in all {len(said)} chunks", list(dict.fromkeys(map(str, said))))
+    expect(
+        all(value == said[0] for value in said),
+        f"one {key} in all {len(said)} chunks",
+        list(dict.fromkeys(map(str, said))),
+    )
 
 
 @law("S-STREAM-01", over=STREAMS, source="laws.md 9 (llama.cpp #5876)")

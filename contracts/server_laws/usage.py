@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts.answers import DONE, answer, documents, read, tokens
 from contracts.domains import CALLS, LONGER, STREAMS, USAGE_STREAMS, WHOLE, Longer
 from contracts.exchange import Call
-from contracts.law import Unjudged, expect, law
+from contracts.law import Unjudged, Vacuous, expect, law
 from contracts.server_laws.shape import is_int
 from contracts.target import Target
 
@@ -37,7 +37,7 @@ def no_more_tokens_than_allowed(target: Target, call: Call) -> None:
     """completion_tokens is at most max_tokens."""
     limit = call.document.get("max_tokens")
     if limit is None:
-        raise Unjudged("the request has no max_tokens")
+        raise Vacuous("the request has no max_tokens")
     used = tokens(answer(target.send(call)).get("usage"), "completion_tokens")
     expect(used <= limit, f"at most {limit} completion_tokens", used)
 
@@ -48,7 +48,7 @@ def length_means_all_tokens_were_used(target: Target, call: Call) -> None:
     limit = call.document.get("max_tokens")
     reading = read(target.send(call))
     if limit is None or reading.finish != "length":
-        raise Unjudged("the answer was not cut by max_tokens")
+        raise Vacuous("the answer was not cut by max_tokens")
     used = tokens(reading.usage, "completion_tokens")
     expect(used == limit, f"{limit} completion_tokens with finish_reason 'length'", used)
 
@@ -67,7 +67,7 @@ def usage_is_told_once_and_last(target: Target, call: Call) -> None:
     """
     said = [bool(document.get("usage")) for document in documents(target.send(call))]
     if True not in said:
-        raise Unjudged("no usage is told (S-USAGE-05 judges that)")
+        raise Vacuous("no usage is told (S-USAGE-05 judges that)")
     expect(said.count(True) == 1, "one chunk with usage", f"{said.count(True)} of {len(said)}")
     expect(said[-1], f"the usage in the last chunk before {DONE}", f"in chunk {said.index(True) + 1} of {len(said)}")
 
@@ -86,7 +86,7 @@ def both_modes_count_the_same(target: Target, call: Call) -> None:
     streamed = read(target.send(call))
     whole = read(target.send(call.with_(stream=..., stream_options=...)))
     if streamed.usage is None or whole.usage is None or streamed.text != whole.text:
-        raise Unjudged("no usage to compare (S-USAGE-02, S-USAGE-05), or not the same text (S-SAME-01)")
+        raise Vacuous("no usage to compare (S-USAGE-02, S-USAGE-05), or not the same text (S-SAME-01)")
     said = {name: (tokens(streamed.usage, name), tokens(whole.usage, name)) for name in NAMES}
     expect(all(a == b for a, b in said.values()), "the same counts streamed and whole", said)
 
@@ -134,9 +134,7 @@ def a_stream_counts_what_it_delivers(target: Target, call: Call) -> None:
     reading = read(target.send(call))
     limit = call.document.get("max_tokens")
     if reading.usage is None or limit is None:
-        raise Unjudged("no usage is told in this stream")
+        raise Vacuous("no usage is told in this stream")
     used = tokens(reading.usage, "completion_tokens")
     expect(used <= limit, f"at most {limit} completion_tokens", used)
     expect(reading.finish != "length" or used == limit, f"{limit} completion_tokens with 'length'", used)
-
-

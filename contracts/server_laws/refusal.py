@@ -1,0 +1,305 @@
+"""Refusal: a bad request is the caller's mistake and is told so: a 4xx with a readable body, before any stream."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from contracts.answers import is_error_body, message_of
+from contracts.bad import BAD_BODIES, BAD_TYPES, BAD_VALUES, MISSING, SPOILT, UNKNOWN_FIELDS, Bad
+from contracts.domains import CHAT, LOG, TEXT, WHOLE, Domain, ask, endpoints
+from contracts.exchange import JSON, Call, Exchange, get
+from contracts.law import Vacuous, expect, law
+from contracts.target import Target
+
+SOURCE = "laws.md 28-33"
+NOPE = "nope/none"
+
+
+def refused(exchange: Exchange, what: str) -> None:
+    """A 4xx, and 501 where the server says that it cannot do this at all."""
+    good = 400 <= exchange.status < 500 or exchange.status == 501
+    expect(good, f"a 4xx for {what}", f"{exchange.status} {exchange.response.body[:160]!r}")
+
+
+def not_crashed(exchange: Exchange, what: str) -> None:
+    """Anything but a 5xx; 501 says what it means."""
+    expect(
+        exchange.status < 500 or exchange.status == 501,
+        f"no 5xx for {what}",
+        f"{exchange.status} {exchange.response.body[:160]!r}",
+    )
+
+
+def _unknown(target: Target) -> st.SearchStrategy[Call]:
+    def call(chat: bool, stream: bool) -> Call:
+        return ask(target, "Say hello", chat=chat, **({"stream": True} if stream else {})).with_(model=NOPE)
+
+    return st.builds(call, st.sampled_from(endpoints(target)), st.booleans())
+
+
+def _unknown_held(target: Target) -> list[Call]:
+    return [x.call for x in target.log if isinstance(x.call.document, dict) and x.call.document.get("model") == NOPE]
+
+
+UNKNOWN_MODEL = Domain("a call for a model that is not there", _unknown, _unknown_held, frozenset({"generate"}))
+
+
+@law("S-REFUSE-01", over=UNKNOWN_MODEL, examples=4, source="laws.md 29; api.md, Errors")
+def an_unknown_model_is_refused(target: Target, call: Call) -> None:
+    """A request for a model that is not there is refused: 404 by the docs, also for a stream and before its first byte.
+
+    The engine answers with whatever it has loaded, so its profile does not promise this.
+    """
+    allowed = target.profile.unknown_model
+    if not allowed:
+        raise Vacuous(f"profile {target.profile.name} does not promise it")
+    exchange = target.send(call)
+    expect(exchange.status in allowed, f"status {' or '.join(map(str, allowed))}", exchange.status)
+    expect(not exchange.is_stream, "no event stream", exchange.response.field("content-type"))
+
+
+@law("S-REFUSE-02", over=UNKNOWN_MODEL, examples=4, level="should", source="laws.md 29")
+def a_refusal_names_the_model(target: Target, call: Call) -> None:
+    """The message of an unknown model names it."""
+    exchange = target.send(call)
+    if not 400 <= exchange.status < 500:
+        raise Vacuous("not refused (S-REFUSE-01 judges that)")
+    expect(NOPE in message_of(exchange), f"a message that names {NOPE!r}", message_of(exchange))
+
+
+def _fresh_log(target: Target) -> list[Exchange]:
+    if target.live:
+        for path in (CHAT, TEXT):
+            target.send(Call("POST", path, b'{"model":', (JSON,)))
+        target.send(get("/v1/no/such/path"))
+    return list(target.log)
+
+
+REFUSALS = Domain(
+    "all refusals seen so far",
+    lambda target: st.builds(lambda: [x for x in _fresh_log(target) if x.status >= 400]),
+    lambda target: [[x] for x in _fresh_log(target) if x.status >= 400 and x.call.method != "HEAD"],
+)
+
+
+def of_the_api(exchange: Exchange) -> bool:
+    """Whether the refusal is by the API, not by the HTTP machinery below it (a body that is plain text)."""
+    return exchange.call.method != "HEAD" and exchange.call.path.startswith("/v1/")
+
+
+@law("S-REFUSE-03", over=REFUSALS, examples=1, source="laws.md 28; api.md, Errors")
+def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None:
+    """The body of every 4xx of the API is a JSON object of the profile's shape: `error` by the docs, `detail` by the engine."""
+    keys = target.profile.error_keys
+    judged = [x for x in log if of_the_api(x) and x.status < 500]
+    if not judged:
+        raise Vacuous("no refusal seen")
+    for exchange in judged:
+        document = exchange.document
+        shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
+        expect(
+            isinstance(document, dict) and any(key in document for key in keys),
+            f"a JSON object with {' or '.join(keys)}",
+            shown,
+        )
+
+
+@law("S-REFUSE-04", over=REFUSALS, examples=1, source="laws.md 28")
+def a_refusal_has_a_message(target: Target, log: list[Exchange]) -> None:
+    """Every 4xx of the API has a message that can be read."""
+    judged = [x for x in log if of_the_api(x) and x.status < 500 and isinstance(x.document, dict)]
+    if not judged:
+        raise Vacuous("no refusal seen")
+    for exchange in judged:
+        shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
+        expect(bool(message_of(exchange).strip()), "a message that is not empty", shown)
+
+
+@law("S-REFUSE-05", over=REFUSALS, examples=1, source="laws.md 28")
+def a_refusal_is_json(target: Target, log: list[Exchange]) -> None:
+    """Every 4xx of the API is application/json."""
+    judged = [x for x in log if of_the_api(x) and x.status < 500]
+    if not judged:
+        raise Vacuous("no refusal seen")
+    for exchange in judged:
+        kind = exchange.response.field("content-type") or ""
+        expect(
+            "json" in kind.lower(),
+            "Content-Type: application/json",
+            f"{kind} for {exchange.call.method} {exchange.call.path}",
+        )
+
+
+@law("S-REFUSE-06", over=LOG, examples=1, source="laws.md 28")
+def no_200_is_an_error(target: Target, log: list[Exchange]) -> None:
+    """No 200 has an error for its body."""
+    for exchange in log:
+        if exchange.status == 200 and not exchange.is_stream and exchange.call.method == "POST":
+            expect(
+                not is_error_body(exchange.document),
+                "an answer, or a status that says it is none",
+                exchange.response.body[:200],
+            )
+
+
+@law("S-REFUSE-07", over=LOG, examples=1, source="Schemathesis: not a server error")
+def no_request_is_a_server_error(target: Target, log: list[Exchange]) -> None:
+    """No request that the judge sent was answered by a 5xx (501 says what it means)."""
+    for exchange in log:
+        not_crashed(exchange, f"{exchange.call.method} {exchange.call.path} {exchange.call.body[:120]!r}")
+
+
+@law("S-REFUSE-08", over=BAD_BODIES, examples=30, source="laws.md 30")
+def what_is_no_json_object_is_refused(target: Target, bad: Bad) -> None:
+    """A body that is no JSON object (cut, empty, a list, a string, not UTF-8) is refused by a 4xx."""
+    refused(target.send(bad.call), bad.what)
+
+
+@law("S-REFUSE-09", over=MISSING, examples=8, source="api.md, Request fields")
+def what_is_required_is_required(target: Target, bad: Bad) -> None:
+    """A request without its prompt or messages is refused by a 4xx; without its model too, where a profile says so."""
+    if bad.field == "model" and target.profile.name == "openai":
+        return
+    refused(target.send(bad.call), bad.what)
+
+
+@law("S-REFUSE-10", over=BAD_TYPES, examples=40, source="laws.md 31")
+def a_value_of_the_wrong_type_is_refused(target: Target, bad: Bad) -> None:
+    """A value that no reading makes a value of the field's type is refused by a 4xx (numbers in strings may be read)."""
+    refused(target.send(bad.call), bad.what)
+
+
+@law("S-REFUSE-11", over=BAD_VALUES, examples=30, source="laws.md 31; api.md, Request fields")
+def a_value_out_of_range_is_refused(target: Target, bad: Bad) -> None:
+    """A value outside the range that the profile promises is refused by a 4xx, never clipped in silence."""
+    if not bad.promised(target.profile):
+        raise Vacuous(f"profile {target.profile.name} does not promise it")
+    refused(target.send(bad.call), bad.what)
+
+
+@law("S-REFUSE-12", over=BAD_VALUES, examples=20, level="should", source="laws.md 31")
+def a_refusal_names_the_field(target: Target, bad: Bad) -> None:
+    """The body of a refusal for a value out of range names the field."""
+    exchange = target.send(bad.call)
+    if not 400 <= exchange.status < 500:
+        raise Vacuous("not refused (S-REFUSE-11 judges that)")
+    expect(
+        bad.field.encode() in exchange.response.body, f"a body that names {bad.field!r}", exchange.response.body[:300]
+    )
+
+
+@law("S-REFUSE-13", over=BAD_VALUES, needs={"stream"}, examples=20, live=True, source="laws.md 29")
+def a_stream_is_refused_before_it_begins(target: Target, bad: Bad) -> None:
+    """What is refused without streaming is refused with it, by the same status and before any event."""
+    whole = target.send(bad.call)
+    streamed = target.send(bad.call.with_(stream=True))
+    expect(streamed.status == whole.status, f"status {whole.status} for the stream too", streamed.status)
+
+
+@law("S-REFUSE-14", over=UNKNOWN_FIELDS, examples=6, source="laws.md 26")
+def an_unknown_field_is_no_crash(target: Target, bad: Bad) -> None:
+    """An unknown field is ignored, or refused by a 4xx; never a 5xx."""
+    not_crashed(target.send(bad.call), bad.what)
+
+
+@law("S-REFUSE-15", over=SPOILT, examples=60, live=True, source="laws.md 30; grammar of bad requests")
+def no_spoilt_request_is_a_crash(target: Target, bad: Bad) -> None:
+    """However a request is spoilt (types, edges of 32 and 64 bits, NaN, depth, surrogates, sizes), it is no 5xx."""
+    not_crashed(target.send(bad.call), bad.what)
+
+
+def _paths(target: Target) -> list[tuple[str, str]]:
+    return [(method, path) for path in (CHAT, TEXT) for method in ("GET", "PUT", "DELETE", "PATCH")] + [
+        ("POST", "/v1/models"),
+        ("DELETE", "/v1/models"),
+    ]
+
+
+WRONG_METHODS = Domain("a known path with another method", lambda t: st.sampled_from(_paths(t)), _paths)
+
+
+@law("S-REFUSE-16", over=WRONG_METHODS, examples=8, source="laws.md 33; RFC 9110, 15.5.6")
+def a_wrong_method_is_405(target: Target, case: tuple[str, str]) -> None:
+    """A known path asked with another method is 405 (404 is borne)."""
+    has = target.can("chat" if case[1] == CHAT else "completions" if case[1] == TEXT else "models")
+    if not has[0]:
+        raise Vacuous(has[1])
+    status = target.send(Call(case[0], case[1])).status
+    expect(status in (405, 404, 401, 403), "status 405", status)
+
+
+@law("S-REFUSE-17", over=WRONG_METHODS, examples=8, level="should", source="RFC 9110, 15.5.6: MUST generate Allow")
+def a_405_says_what_is_allowed(target: Target, case: tuple[str, str]) -> None:
+    """A 405 has an Allow field that does not list the refused method."""
+    exchange = target.send(Call(case[0], case[1]))
+    if exchange.status != 405:
+        raise Vacuous("no 405")
+    allow = exchange.response.field("allow")
+    methods = [word.strip().upper() for word in (allow or "").split(",")]
+    expect(allow is not None and case[0] not in methods, f"an Allow field without {case[0]}", allow)
+
+
+PATHS = (
+    "/v1/nope",
+    "/v1/no/such/path",
+    "/v1/chat",
+    "/v1/completions/nope",
+    "/nope",
+    "/v1/%00",
+    "/v1/models/../../etc/passwd",
+)
+UNKNOWN_PATHS = Domain("an unknown path", lambda t: st.sampled_from(PATHS), lambda t: PATHS)
+
+
+@law("S-REFUSE-18", over=UNKNOWN_PATHS, examples=7, source="laws.md 33")
+def an_unknown_path_is_404(target: Target, path: str) -> None:
+    """A path that is not there is 404 (or another 4xx, or a redirect), never a 200, never a 5xx."""
+    status = target.send(get(path)).status
+    expect(300 <= status < 500, "status 404", status)
+
+
+@law(
+    "S-REFUSE-19",
+    over=Domain(
+        "a path asked by HEAD or OPTIONS",
+        lambda t: st.sampled_from(
+            [(m, p) for m in ("HEAD", "OPTIONS", "TRACE") for p in (CHAT, TEXT, "/v1/models", "/health")]
+        ),
+        None,
+    ),
+    examples=12,
+    live=True,
+    source="laws.md 33",
+)
+def head_and_options_are_no_crash(target: Target, case: tuple[str, str]) -> None:
+    """HEAD, OPTIONS and TRACE are answered, never by a 5xx."""
+    exchange = target.send(Call(*case))
+    expect(exchange.status < 500 or exchange.status == 501, f"no 5xx for {case[0]} {case[1]}", exchange.status)
+
+
+KINDS = (
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "multipart/form-data",
+    "",
+    "application/json; charset=utf-16",
+)
+
+
+def _kinds(target: Target) -> st.SearchStrategy[Call]:
+    def call(one: Call, kind: str) -> Call:
+        return Call(one.method, one.path, one.body, (("Content-Type", kind),) if kind else ())
+
+    return st.builds(call, WHOLE.draw(target), st.sampled_from(KINDS))
+
+
+@law(
+    "S-REFUSE-20",
+    over=Domain("a call of another content type", _kinds, None, WHOLE.needs),
+    examples=8,
+    source="laws.md 30",
+)
+def another_content_type_is_no_crash(target: Target, call: Call) -> None:
+    """A JSON body under another content type is refused by a 4xx, or read as JSON; never a 5xx."""
+    not_crashed(target.send(call), f"content type {dict(call.fields).get('Content-Type')!r}")
