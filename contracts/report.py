@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -88,9 +89,9 @@ def show(report: Report) -> None:
 
 
 def _table(report: Report, title: str, found: list[Law], columns: list[tuple[str, str]]) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=False, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("law", no_wrap=True)
-    table.add_column("says", ratio=1)
+    table.add_column("says", ratio=1, no_wrap=True, overflow="ellipsis")
     for where, name in columns:
         shown = report.names.get(name, name)
         table.add_column(f"{shown}\n(recorded)" if where == "recorded" else shown, justify="center", max_width=14)

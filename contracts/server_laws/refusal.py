@@ -89,9 +89,15 @@ def of_the_api(exchange: Exchange) -> bool:
 
 @law("S-REFUSE-03", over=REFUSALS, examples=1, source="laws.md 28; api.md, Errors")
 def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None:
-    """The body of every 4xx of the API is a JSON object of the profile's shape: `error` by the docs, `detail` by the engine."""
+    """The body of a 4xx of the API is a JSON object of the profile's shape: `error` by the docs, `detail` by the engine.
+
+    Under the profile openai only the generating endpoints promise this: what is refused for its path or method is often
+    refused by the framework below the API, in a shape of its own.
+    """
     keys = target.profile.error_keys
     judged = [x for x in log if of_the_api(x) and x.status < 500]
+    if target.profile.name == "openai":
+        judged = [x for x in judged if x.call.method == "POST" and x.call.path in (CHAT, TEXT)]
     if not judged:
         raise Vacuous("no refusal seen")
     for exchange in judged:
