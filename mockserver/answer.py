@@ -3,6 +3,7 @@
 Pure: the same (profile, models, seed, request, now) give the same bytes, and nothing here knows sockets or time.
 `Answerer.plan` answers HTTP, `Answerer.messages` gives the events of a completion for a WebSocket. Ids follow from the
 seed, the bytes of the request and its number in the session, so they differ between requests and come again in a rerun.
+Answers are remembered (`mockserver.prepared`), which no caller can tell but by the clock.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from typing import Any
 
 import msgspec
 
-from mockserver import ask, generate, pages, render, route, scripted
+from mockserver import ask, generate, latency, pages, recorded, render, route, scripted
 from mockserver.models_list import Models
-from mockserver.plan import Body, Head, Plan
+from mockserver.plan import Body, Head, Headers, Plan
+from mockserver.prepared import HOLES, Prepared, prepare
 from mockserver.profile import Profile, load_profile
-from mockserver.refuse import refuse, respond
-from mockserver.reply import Reply
+from mockserver.refuse import refuse
+from mockserver.reply import NO_PACING, Fixture, Json, RawBytes, Reply
 from mockserver.request import Request
 from mockserver.status import Status
 
-SSE_BEFORE, SSE_AFTER = b"data: ", b"\n\n"
 _GENERATED = {"chat", "completion", "batch"}
+_REMEMBERED, _SMALL = 1024, 8192
+_STATUS = Status()
 
 
 class _Named(msgspec.Struct):
@@ -33,15 +36,17 @@ class _Named(msgspec.Struct):
 
 
 class Answerer:
-    """Answers like a model in the words of one profile. `models`: names or objects that replace those of the profile."""
+    """Answers like a model in the words of one profile. `models`: names or objects instead of the profile's."""
 
     def __init__(
         self, profile: Profile | str = "docs", *, models: Sequence[str | Mapping[str, Any]] | None = None
     ) -> None:
         self.profile = profile if isinstance(profile, Profile) else load_profile(profile)
         self.models = Models(self.profile, models)
-        self._sse = render.Frame(SSE_BEFORE, SSE_AFTER, self.profile.done)
+        self._sse = render.Frame(b"data: ", b"\n\n", self.profile.done)
         self._message = render.Frame(b"", b"", None)
+        self._shares = bool(self.profile.option("cors"))
+        self._memory: dict[tuple[str, bytes, int, int], tuple[Reply | None, Prepared]] = {}
 
     def plan(
         self,
@@ -50,27 +55,25 @@ class Answerer:
         *,
         seed: int = 0,
         now: float = 0.0,
-        status: Status = Status(),  # noqa: B008 - a frozen value
+        status: Status = _STATUS,
     ) -> Plan:
         """The plan for a request; `now` is Unix seconds, `status` is what the server knows of itself."""
-        profile = self.profile
         if reply is not None:
             return self._scripted(request, reply, seed, now)
+        profile = self.profile
         found = route.find(profile, request)
         if isinstance(found, Plan):
-            return found
+            return found if request.method != "HEAD" else _without_body(found)
         action = found.action
         if action in _GENERATED:
-            plan = self._generated(request, action, seed, now, self._sse)
+            plan = self._generated(request, action, seed, now)
         elif action == "embedding":
             plan = pages.embeddings(profile, self.models, request)
         else:
             plan = pages.page(profile, self.models, action, found.rest, now, status)
         if found.head:
-            plan = Plan(tuple(step for step in plan.steps if not isinstance(step, Body)))
-        if profile.option("cors"):
-            plan = with_headers(plan, route.shared(profile, request))
-        return plan
+            plan = _without_body(plan)
+        return with_headers(plan, route.shared(profile, request)) if self._shares else plan
 
     def messages(self, request: Request, reply: Reply | None = None, *, seed: int = 0, now: float = 0.0) -> Plan:
         """The answer for a WebSocket: each `Body` is one JSON message, the head says whether it is an error.
@@ -79,63 +82,98 @@ class Answerer:
         `request_id` in it comes back in every message.
         """
         action = "chat" if "chat" in request.path else "completion"
-        if reply is not None:
-            plan = scripted.plan(
-                self.profile, request, action, reply, self.head(request, seed, now), self._message, seed, always=True
-            )
+        if reply is None:
+            plan = self._make(request, action, seed, self._message, streamed=True)
         else:
-            plan = self._generated(request, action, seed, now, self._message, always=True)
+            plan = scripted.plan(self.profile, request, action, reply, self._message, streamed=True)
+        made = prepare(plan)
+        if made is not None:
+            plan = made.fill(self._identity(request, seed), b"%d" % now)
+        if reply is not None:
+            plan = self._paced(plan, reply, request, seed)
         return echo_request_id(plan, request.body)
 
-    def refuse(self, name: str, **values: Any) -> Plan:
+    def refuse(self, error: str, /, **values: Any) -> Plan:
         """A named error of the profile (`too_large`, `overloaded`, ...); `values` fill its message."""
-        return refuse(self.profile, name, **values)
+        return refuse(self.profile, error, **values)
 
-    def head(self, request: Request, seed: int, now: float) -> dict[str, bytes]:
-        """The values that all events of one response share, without the prefix of the id."""
+    def _identity(self, request: Request, seed: int) -> bytes:
         number = b"%d\0%d\0" % (seed, request.number)
         digest = blake2b(number + request.path.encode("utf-8", "replace") + b"\0" + request.body, digest_size=16)
-        return {"id": digest.hexdigest().encode(), "created": b"%d" % now}
+        return digest.hexdigest()[: self.profile.id_length].encode()
 
-    def _generated(
-        self, request: Request, action: str, seed: int, now: float, frame: render.Frame, always: bool = False
-    ) -> Plan:
+    def _generated(self, request: Request, action: str, seed: int, now: float) -> Plan:
+        """The answer of the model, remembered by the bytes of the request."""
+        body = request.body
+        if not ask.is_plain(request):
+            made = prepare(self._make(request, action, seed, self._sse))
+        else:
+            key = (action, body, seed, 0)
+            found = self._memory.get(key)
+            if found is not None:
+                return found[1].fill(self._identity(request, seed), b"%d" % now)
+            made = prepare(self._make(request, action, seed, self._sse))
+            self._remember(key, None, made)
+        assert made is not None  # a model's answer is a head and bodies
+        return made.fill(self._identity(request, seed), b"%d" % now)
+
+    def _make(self, request: Request, action: str, seed: int, frame: render.Frame, streamed: bool = False) -> Plan:
         profile = self.profile
-        grammar = profile.grammars[action]
-        asked = ask.read(profile, grammar, request)
+        asked = ask.read(profile, profile.grammars[action], request)
         if isinstance(asked, Plan):
             return asked
         if not self.models.knows(asked.model):
             return refuse(profile, "model_not_found", model=asked.model)
-        head = self.head(request, seed, now)
-        response = generate.respond(profile, self.models, action, asked, head, seed)
+        response = generate.respond(profile, self.models, action, asked, HOLES, seed)
         if isinstance(response, Plan):
             return response
-        return send(profile, action, response, frame, bool(asked.stream) or always)
+        return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream))
 
     def _scripted(self, request: Request, reply: Reply, seed: int, now: float) -> Plan:
-        found = route.find(self.profile, request)
-        action = "" if isinstance(found, Plan) else found.action
-        return scripted.plan(self.profile, request, action, reply, self.head(request, seed, now), self._sse, seed)
+        """What the script says, remembered by the reply and the bytes of the request."""
+        key = (request.path, request.body, seed, id(reply))
+        found = self._memory.get(key)
+        if found is not None and found[0] is reply:
+            plan = found[1].fill(self._identity(request, seed), b"%d" % now)
+        else:
+            where = route.find(self.profile, request)
+            action = "" if isinstance(where, Plan) else where.action
+            plan = scripted.plan(self.profile, request, action, reply, self._sse)
+            made = None if isinstance(reply, RawBytes | Json) else prepare(plan)
+            if made is not None:
+                self._remember(key, reply, made)
+                plan = made.fill(self._identity(request, seed), b"%d" % now)
+        return self._paced(plan, reply, request, seed)
+
+    def _paced(self, plan: Plan, reply: Reply, request: Request, seed: int) -> Plan:
+        if isinstance(reply, Fixture) and reply.pacing == NO_PACING:
+            kept = recorded.find(reply.fixture)
+            reply = reply if isinstance(kept, Plan) else kept
+        if reply.pacing == NO_PACING:
+            return plan
+        return latency.pace(plan, latency.gaps(reply.pacing, seed * 1_000_003 + request.number))
+
+    def _remember(self, key: tuple[str, bytes, int, int], reply: Reply | None, made: Prepared | None) -> None:
+        if made is None or len(key[1]) > _SMALL or len(made.parts) > _REMEMBERED:
+            return
+        if len(self._memory) >= _REMEMBERED:
+            self._memory.clear()
+        self._memory[key] = (reply, made)
 
 
-def send(profile: Profile, action: str, response: render.Response, frame: render.Frame, streamed: bool) -> Plan:
-    """The plan of a generated response: one body, or one body per event."""
-    shape = profile.shapes["chat" if action == "chat" else "completion"]
-    if not streamed:
-        return respond(200, profile.headers["json"], render.whole(profile, shape, response))
-    return Plan((Head(200, profile.headers["stream"]), *render.stream(profile, shape, response, frame)))
+def _without_body(plan: Plan) -> Plan:
+    return Plan(tuple(step for step in plan.steps if not isinstance(step, Body)), plan.ending)
 
 
-def with_headers(plan: Plan, headers: Sequence[tuple[bytes, bytes]]) -> Plan:
+def with_headers(plan: Plan, headers: Headers) -> Plan:
     """The plan with more header fields on its head: rate limits, origins."""
     if not headers:
         return plan
-    steps = tuple(
+    steps = (
         Head(step.status, (*step.headers, *headers), step.reason) if isinstance(step, Head) else step
         for step in plan.steps
     )
-    return Plan(steps, plan.ending)
+    return Plan(tuple(steps), plan.ending)
 
 
 def echo_request_id(plan: Plan, message: bytes) -> Plan:

@@ -25,6 +25,17 @@ Ask: TypeAlias = Any
 _JSON = b"application/json"
 
 
+def is_plain(request: Request) -> bool:
+    """Whether the body is sent as JSON and nothing more, so that equal bodies mean equal requests."""
+    plain = False
+    for name, value in request.headers:
+        if name == b"content-type":
+            plain = value == _JSON
+        elif name == b"content-encoding":
+            return False
+    return plain
+
+
 def read(profile: Profile, grammar: Grammar, request: Request) -> Ask | Plan:
     """The request's `Ask`, or the plan of its refusal."""
     kind = encoding = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Union
 
 import msgspec
 
@@ -49,7 +49,7 @@ NUMBERS = {"integer": int, "number": float}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a request. `null`: an explicit null is the same as absent. `refuse`: the error of any other value."""
+    """One field of a request. `null`: an explicit null means absent. `refuse`: the error of any other value."""
 
     name: str
     type: str
@@ -146,7 +146,7 @@ def _typed(item: Field, messages: Messages) -> tuple[Any, ...]:
     elif item.type == "messages":
         roles: Any = Literal[messages.roles] if messages.roles else str
         message = msgspec.defstruct(
-            "Message", [("role", roles), ("content", str), ("name", Optional[str], None)], forbid_unknown_fields=True
+            "Message", [("role", roles), ("content", str), ("name", str | None, None)], forbid_unknown_fields=True
         )
         kind = Annotated[list[message], msgspec.Meta(min_length=1)]  # type: ignore[valid-type]  # made at run time
     else:
@@ -157,4 +157,4 @@ def _typed(item: Field, messages: Messages) -> tuple[Any, ...]:
         kind = Annotated[kind, msgspec.Meta(**meta)]
     if item.required:
         return (item.name, kind)
-    return (item.name, Optional[kind] if item.null or kind is None else kind, _default(item))
+    return (item.name, Union[kind, None] if item.null or kind is None else kind, _default(item))  # noqa: UP007 - a value

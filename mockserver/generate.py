@@ -7,9 +7,8 @@ request's `seed` and the choice's number. It does not depend on how it is asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from mockserver import logprobs, prompt, structured, tools
 from mockserver.ask import Ask
@@ -24,7 +23,7 @@ from mockserver.tokenizer import split
 
 
 def respond(
-    profile: Profile, models: Models, action: str, ask: Ask, head: dict[str, bytes], seed: int
+    profile: Profile, models: Models, action: str, ask: Ask, head: Mapping[str, bytes], seed: int
 ) -> Response | Plan:
     """The response to a valid request, or a refusal: no room in the context, tools that do not fit."""
     chat = action == "chat"
@@ -39,7 +38,6 @@ def respond(
     if refused is not None:
         return refused
     count: int = ask.n if ask.best_of is None else ask.best_of
-    make: Callable[[Prompt, bytes, int], Choice]
     plain = not ask.tools and not ask.response_format
     rule = None if plain else _special(profile, ask)
     if isinstance(rule, Plan):
@@ -74,7 +72,7 @@ def response(
     profile: Profile,
     chat: bool,
     ask: Ask,
-    head: dict[str, bytes],
+    head: Mapping[str, bytes],
     choices: Sequence[Choice],
     prompt_tokens: int,
     keys: Sequence[bytes] = (),

@@ -25,7 +25,7 @@ class Reading:
     max_depth: int = 100
 
 
-class BadJSON(ValueError):
+class BadJSON(ValueError):  # noqa: N818 - reads as what the body is
     """The body is no JSON document. `kind`: `syntax` (at character `position`) or `unreadable` (bytes, depth, size)."""
 
     def __init__(self, kind: str, message: str, position: int = 0) -> None:

@@ -107,6 +107,7 @@ class Profile:
     context: int
     end_token: int
     overhead: tuple[int, int]
+    id_length: int = 32
     image_tokens: Mapping[str, int] = field(default_factory=dict)
 
     def option(self, name: str, default: Any = None) -> Any:
@@ -192,6 +193,7 @@ def _compile(data: Mapping[str, Any]) -> Profile:
         context=data["context"],
         end_token=int(data.get("end_token", False)),
         overhead=(data.get("overhead", {}).get("message", 0), data.get("overhead", {}).get("reply", 0)),
+        id_length=data.get("id_length", 32),
         image_tokens={name: part.get("tokens", 0) for name, part in messages.get("parts", {}).items()},
     )
 
@@ -217,10 +219,14 @@ def _grammar(name: str, entry: Mapping[str, Any], data: Mapping[str, Any]) -> Gr
                 raise ProfileError(f"{at}: {unknown('key', setting, KEYS)}")
         if settings["type"] not in TYPES:
             raise ProfileError(f"{at}: {unknown('type', settings['type'], TYPES)}")
-        found[key] = Field(key, **{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
-    rules = {k: tuple(v) if isinstance(v, list) else v for k, v in data.get("messages", {}).items()}
+        found[key] = Field(key, **_frozen(settings))
+    rules = _frozen(data.get("messages", {}))
     coerce = frozenset(data.get("coerce", ["integral"]))
     return Grammar(found, Messages(**rules), data.get("unknown_fields", "ignore"), coerce)
+
+
+def _frozen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
 
 
 def _refused(entry: Mapping[str, Any], style: Style) -> Refused:

@@ -23,12 +23,12 @@ def respond(status: int, headers: Headers, body: bytes) -> Plan:
     return Plan((Head(status, (length, *headers)), Body(body)) if body else (Head(status, (length, *headers)),))
 
 
-def refuse(profile: Profile, name: str, headers: Headers = (), **values: Any) -> Plan:
+def refuse(profile: Profile, error: str, headers: Headers = (), /, **values: Any) -> Plan:
     """The named error of a profile; `values` fill the holes of its message. An unknown name is `invalid_request`."""
-    found = profile.errors.get(name) or profile.errors["invalid_request"]
+    found = profile.errors.get(error) or profile.errors["invalid_request"]
     encode = profile.style.encode
     filled = {key: encode(_short(value)) for key, value in values.items()}
-    filled.setdefault("message", encode(name))
+    filled.setdefault("message", encode(error))
     if found.text is not None:
         plain = ((b"content-type", b"text/plain; charset=utf-8"),)
         return respond(found.status, (*plain, *found.headers, *headers), found.text.encode())

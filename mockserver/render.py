@@ -12,8 +12,10 @@ from itertools import zip_longest
 from typing import Any
 
 from mockserver.model import Choice
-from mockserver.plan import Body
+from mockserver.plan import Body, Head, Headers, Plan
+from mockserver.prepared import ID
 from mockserver.profile import Profile, Shape
+from mockserver.refuse import respond
 
 _MARKS = tuple(f"content[{number}]" for number in range(4096))
 _HEAD = ("id", "created", "model", "index", "text", "logprobs", "finish")
@@ -82,8 +84,29 @@ def _list(profile: Profile, items: list[bytes]) -> bytes:
 
 def _call(profile: Profile, call: Any) -> bytes:
     encode = profile.style.encode
-    values = {"call": encode(call.id), "name": encode(call.name), "text": encode("".join(call.pieces))}
+    values = {"call": _call_id(profile, call.id), "name": encode(call.name), "text": encode("".join(call.pieces))}
     return profile.documents["tool_call"].fill(values)
+
+
+def _call_id(profile: Profile, name: str) -> bytes:
+    """The id of a call; a NUL in it stands for the id of the response."""
+    return profile.style.encode(name).replace(b"\\u0000", ID)
+
+
+def plan(profile: Profile, chat: bool, response: Response, frame: Frame, streamed: bool, more: Headers = ()) -> Plan:
+    """The plan of a response: one body, or one body per event. `more` are header fields that replace ours."""
+    shape = profile.shapes["chat" if chat else "completion"]
+    if streamed:
+        return Plan((Head(200, over(profile.headers["stream"], more)), *stream(profile, shape, response, frame)))
+    return respond(200, over(profile.headers["json"], more), whole(profile, shape, response))
+
+
+def over(headers: Headers, more: Headers) -> Headers:
+    """Header fields with those of `more` in place of ours of the same name."""
+    if not more:
+        return headers
+    names = {name.lower() for name, _ in more}
+    return (*(field for field in headers if field[0].lower() not in names), *more)
 
 
 def stream(profile: Profile, shape: Shape, response: Response, frame: Frame) -> list[Body]:
@@ -149,7 +172,7 @@ def _calls(
         return events
     at = 0
     for number, call in enumerate(choice.calls):
-        filled = {**values, "tool": b"%d" % number, "call": encode(call.id), "name": encode(call.name)}
+        filled = {**values, "tool": b"%d" % number, "call": _call_id(profile, call.id), "name": encode(call.name)}
         first = shape.tool.fill(filled)
         events.append(Body(frame.before + first + frame.after, f"{tag}tool[{at}]"))
         at += 1

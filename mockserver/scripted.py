@@ -7,18 +7,18 @@ the model's own words: an explicit `max_tokens` and the stop strings cut it. Err
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from mockserver import ask, generate, latency, pages, prompt, recorded, render
+from mockserver import ask, generate, pages, prompt, recorded, render
 from mockserver.embeddings import unit
 from mockserver.model import Choice, complete
-from mockserver.plan import Body, Head, Plan
+from mockserver.plan import Body, Head, Headers, Plan
+from mockserver.prepared import HOLES
 from mockserver.profile import Profile
 from mockserver.refuse import error_body, respond
-from mockserver.reply import NO_PACING, Choices, Embedding, Error, Fixture, Json, RawBytes, Reply, Text, ToolCalls
+from mockserver.reply import Choices, Embedding, Error, Fixture, Json, RawBytes, Reply, Text, ToolCalls
 from mockserver.request import Request
 from mockserver.tokenizer import split
 from mockserver.tools import calling
@@ -27,81 +27,34 @@ _ENDLESS = 1 << 40
 
 
 def plan(
-    profile: Profile,
-    request: Request,
-    action: str,
-    reply: Reply,
-    head: dict[str, bytes],
-    frame: render.Frame,
-    seed: int = 0,
-    always: bool = False,
+    profile: Profile, request: Request, action: str, reply: Reply, frame: render.Frame, streamed: bool = False
 ) -> Plan:
-    """The plan of a reply. `action` is what the path means, empty for a path the profile does not know."""
-    if isinstance(reply, Fixture):
-        return _fixture(profile, request, action, reply, head, frame, seed, always)
-    made, tokens = _plan(profile, request, action, reply, head, frame, always)
-    if reply.pacing != NO_PACING:
-        made = latency.pace(made, latency.gaps(reply.pacing, seed), tokens)
-    return made
+    """The plan of a reply, without its pacing and with the holes of `mockserver.prepared`.
 
-
-def _plan(
-    profile: Profile,
-    request: Request,
-    action: str,
-    reply: Reply,
-    head: dict[str, bytes],
-    frame: render.Frame,
-    always: bool,
-) -> tuple[Plan, int]:
+    `action` is what the path means, empty for a path the profile does not know; `streamed`: whatever the request says.
+    """
     headers = reply.headers
     if isinstance(reply, Json):
-        return respond(reply.status, _over(profile.headers["json"], headers), msgspec.json.encode(reply.json)), 1
+        return respond(reply.status, render.over(profile.headers["json"], headers), msgspec.json.encode(reply.json))
     if isinstance(reply, Error):
         error = reply.error
         body = error_body(profile, error.message, error.type or _type(error.status), error.code, error.param)
-        return respond(error.status, _over(profile.headers["json"], headers), body), 1
+        return respond(error.status, render.over(profile.headers["json"], headers), body)
     if isinstance(reply, RawBytes):
         framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in headers)
         length = () if framed else ((b"content-length", b"%d" % len(reply.raw)),)
-        body_steps = (Body(reply.raw),) if reply.raw else ()
-        return Plan((Head(reply.status, (*length, *headers)), *body_steps)), 1
+        return Plan((Head(reply.status, (*length, *headers)), *((Body(reply.raw),) if reply.raw else ())))
+    if isinstance(reply, Fixture):
+        return _fixture(profile, request, action, reply, frame, streamed)
     if action not in profile.grammars:
         action = _guess(profile, request)
     asked = ask.read_leniently(profile.grammars[action], request.body)
     if isinstance(reply, Embedding):
-        return _embedding(profile, asked, reply), 1
-    if isinstance(reply, Fixture):
-        raise TypeError("a fixture is resolved before")  # pragma: no cover - plan() sees to it
-    chat = action == "chat"
-    limit = asked.max_completion_tokens or (asked.max_tokens if _sent(request.body) else None) or _ENDLESS
-    choices = _choices(profile, asked, reply, limit, head)
-    if action not in ("chat", "completion", "batch"):
-        text = "".join(choice.text for choice in choices)
-        plain = ((b"content-type", b"text/plain; charset=utf-8"),)
-        return respond(200, _over(plain, headers), text.encode()), 1
-    response = generate.response(profile, chat, asked, head, choices, _prompt_tokens(profile, action, asked))
-    if not (asked.stream or always):
-        body = render.whole(profile, profile.shapes["chat" if chat else "completion"], response)
-        made = respond(200, _over(profile.headers["json"], headers), body)
-    else:
-        shape = profile.shapes["chat" if chat else "completion"]
-        events = render.stream(profile, shape, response, frame)
-        made = Plan((Head(200, _over(profile.headers["stream"], headers)), *events))
-    return made, sum(choice.tokens for choice in choices)
-
-
-def _sent(body: bytes) -> bool:
-    """Whether the request itself limits the tokens: the profile's default is no wish of the caller."""
-    return b'"max_tokens"' in body
-
-
-def _over(headers: Any, more: Any) -> Any:
-    """Header fields with those of the script in place of ours of the same name."""
-    if not more:
-        return headers
-    names = {name.lower() for name, _ in more}
-    return (*(field for field in headers if field[0].lower() not in names), *more)
+        return _embedding(profile, asked, reply)
+    choices = _choices(profile, asked, reply, b'"max_tokens"' in request.body)
+    tokens = _prompt_tokens(profile, action, asked)
+    response = generate.response(profile, action == "chat", asked, HOLES, choices, tokens)
+    return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream), headers)
 
 
 def _type(status: int) -> str:
@@ -121,24 +74,23 @@ def _guess(profile: Profile, request: Request) -> str:
     return "completion"
 
 
-def _choices(profile: Profile, asked: Any, reply: Any, limit: int, head: dict[str, bytes]) -> list[Choice]:
+def _choices(profile: Profile, asked: Any, reply: Text | ToolCalls | Choices, limited: bool) -> list[Choice]:
+    """The choices a script asks for. Only a limit that the request itself sent cuts a text, no default."""
+    limit = asked.max_completion_tokens or (asked.max_tokens if limited else None) or _ENDLESS
     if isinstance(reply, Choices):
-        return [_choice(profile, asked, one, limit, head, number) for number, one in enumerate(reply.choices)]
+        return [_choice(profile, asked, one, limit, number) for number, one in enumerate(reply.choices)]
     count = asked.n if isinstance(reply, Text) else 1
-    return [_choice(profile, asked, reply, limit, head, 0)] * count
+    return [_choice(profile, asked, reply, limit, 0)] * count
 
 
-def _choice(
-    profile: Profile, asked: Any, reply: Text | ToolCalls, limit: int, head: dict[str, bytes], number: int
-) -> Choice:
+def _choice(profile: Profile, asked: Any, reply: Text | ToolCalls, limit: int, number: int) -> Choice:
     if isinstance(reply, ToolCalls):
         calls = [
             (call.name, call.arguments if isinstance(call.arguments, str) else _json(call.arguments))
             for call in reply.tool_calls
         ]
-        key = blake2b(head["id"] + b"%d" % number).digest()
         ids = [call.id for call in reply.tool_calls]
-        return calling(calls, _ENDLESS, key, profile.option("call_id", "call_"), ids, reply.text)
+        return calling(calls, _ENDLESS, f"{number}", profile.option("call_id", "call_"), ids, reply.text)
     pieces = split(reply.text) if reply.text else []
     if reply.finish_reason is not None:
         return Choice(pieces, reply.finish_reason, len(pieces) + profile.end_token)
@@ -159,36 +111,20 @@ def _prompt_tokens(profile: Profile, action: str, asked: Any) -> int:
 def _embedding(profile: Profile, asked: Any, reply: Embedding) -> Plan:
     texts = prompt.of_completion(asked.input or "")
     vectors = [reply.embedding or unit([1.0])] * len(texts)
-    made = pages.embedded(profile, asked, vectors, sum(one.tokens for one in texts))
-    head = made.steps[0]
-    if reply.headers and isinstance(head, Head):
-        made = Plan((Head(head.status, _over(head.headers, reply.headers)), *made.steps[1:]))
-    return made
+    return _with(pages.embedded(profile, asked, vectors, sum(one.tokens for one in texts)), reply.headers)
 
 
 def _fixture(
-    profile: Profile,
-    request: Request,
-    action: str,
-    reply: Fixture,
-    head: dict[str, bytes],
-    frame: render.Frame,
-    seed: int,
-    always: bool,
+    profile: Profile, request: Request, action: str, reply: Fixture, frame: render.Frame, streamed: bool
 ) -> Plan:
     """A reply of `fixtures/replies`, or a recorded response as its server sent it."""
     found = recorded.find(reply.fixture)
-    if isinstance(found, Plan):
-        first = found.steps[0]
-        if reply.headers and isinstance(first, Head):
-            found = Plan((Head(first.status, _over(first.headers, reply.headers)), *found.steps[1:]))
-        if reply.pacing != NO_PACING:
-            found = latency.pace(found, latency.gaps(reply.pacing, seed))
-        return found
-    made = plan(profile, request, action, found, head, frame, seed, always)
-    first = made.steps[0]
-    if reply.headers and isinstance(first, Head):
-        made = Plan((Head(first.status, _over(first.headers, reply.headers)), *made.steps[1:]))
-    if reply.pacing != NO_PACING:
-        made = latency.pace(made, latency.gaps(reply.pacing, seed))
-    return made
+    made = found if isinstance(found, Plan) else plan(profile, request, action, found, frame, streamed)
+    return _with(made, reply.headers)
+
+
+def _with(made: Plan, headers: Headers) -> Plan:
+    first, *rest = made.steps
+    if not headers or not isinstance(first, Head):
+        return made
+    return Plan((Head(first.status, render.over(first.headers, headers)), *rest), made.ending)

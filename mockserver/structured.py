@@ -51,7 +51,7 @@ _FREE: dict[str, Any] = {
 }
 
 
-class Unsatisfiable(ValueError):
+class Unsatisfiable(ValueError):  # noqa: N818 - names the state of a schema, not a fault of ours
     """No value could be drawn for the schema; the message says at which part."""
 
 
@@ -92,14 +92,14 @@ def draw(schema: Any, key: bytes) -> Any:
 
 
 def _validator(schema: Any) -> Callable[[Any], bool]:
-    import jsonschema_rs  # noqa: PLC0415 - heavy, and needed for schemas only
+    import jsonschema_rs  # heavy, and needed for schemas only
 
     def never(uri: str) -> Any:
         raise ValueError(f"{uri} is outside the document")
 
     try:
         return jsonschema_rs.validator_for(schema, retriever=never).is_valid
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the schema's fault and is told so
+    except Exception as error:  # whatever it is, it is the schema's fault and is told so
         raise Unsatisfiable(f"the schema is not valid: {str(error).splitlines()[0]}") from error
 
 
@@ -292,7 +292,7 @@ def _matching(pattern: str, rng: random.Random) -> str:
     parser: Any = importlib.import_module("re._parser")  # has no public name since sre_parse was deprecated
     try:
         return "".join(_spell(parser.parse(pattern), rng))
-    except Exception as error:  # noqa: BLE001 - the expression is the request's: bad syntax, unknown parts
+    except Exception as error:  # the expression is the request's: bad syntax, unknown parts
         raise Unsatisfiable(f"no text was found for the pattern {pattern!r}") from error
 
 

@@ -35,6 +35,7 @@ class Style:
 
 
 COMPACT = Style()
+_CUT = b"\2"  # a control character, which no JSON text holds raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +59,28 @@ def holes_of(document: Any) -> set[str]:
 
 
 class Filled:
-    """A document compiled for one set of given holes: literals and holes in turn."""
+    """A document compiled for one set of given holes: a format of bytes and the names of its holes."""
 
-    __slots__ = ("_holes", "_literals")
+    __slots__ = ("_format", "_inside", "_names")
 
     def __init__(self, parts: list[bytes | Hole]) -> None:
-        self._literals = [b""]
-        self._holes: list[Hole] = []
-        for part in parts:
-            if isinstance(part, Hole):
-                self._holes.append(part)
-                self._literals.append(b"")
-            else:
-                self._literals[-1] += part
+        holes = [part for part in parts if isinstance(part, Hole)]
+        self._format = b"".join(b"%b" if isinstance(part, Hole) else part.replace(b"%", b"%%") for part in parts)
+        self._names = tuple(hole.name for hole in holes)
+        self._inside = {number for number, hole in enumerate(holes) if hole.inside}
 
     def fill(self, values: Mapping[str, bytes]) -> bytes:
         """The document with each hole filled by the JSON text of its value."""
-        out = [self._literals[0]]
-        for hole, literal in zip(self._holes, self._literals[1:], strict=True):
-            value = values[hole.name]
-            out.append(value[1:-1] if hole.inside and value[:1] == b'"' else value)
-            out.append(literal)
-        return b"".join(out)
+        if not self._inside:
+            return self._format % tuple([values[name] for name in self._names])
+        filled = [values[name] for name in self._names]
+        for number in self._inside:
+            filled[number] = filled[number].removeprefix(b'"').removesuffix(b'"')
+        return self._format % tuple(filled)
 
     def around(self, name: str, values: Mapping[str, bytes]) -> tuple[bytes, bytes]:
-        """What stands before and behind the (single) hole `name`, all other holes filled: for events that differ in one."""
-        before, behind = self.fill({**values, name: b"\0"}).split(b"\0")  # no JSON text holds a raw NUL
+        """What stands before and behind the one hole `name`, the others filled: for events that differ in it."""
+        before, behind = self.fill({**values, name: _CUT}).split(_CUT)
         return before, behind
 
 

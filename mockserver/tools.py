@@ -45,7 +45,12 @@ def caller(profile: Profile, function: Mapping[str, Any]) -> Callable[[bytes, in
 
     def call(key: bytes, limit: int, stops: Sequence[str]) -> Choice:
         text = json.dumps(draw(schema, key), ensure_ascii=False, separators=(",", ":"))
-        return calling([(str(function["name"]), text)], limit, key, profile.option("call_id", "call_"))
+        return calling(
+            [(str(function["name"]), text)],
+            limit,
+            blake2b(key, digest_size=2).hexdigest(),
+            profile.option("call_id", "call_"),
+        )
 
     return call
 
@@ -53,12 +58,15 @@ def caller(profile: Profile, function: Mapping[str, Any]) -> Callable[[bytes, in
 def calling(
     calls: Sequence[tuple[str, str]],
     limit: int,
-    key: bytes,
+    key: str,
     prefix: str,
     ids: Sequence[str] = (),
     said: str | None = None,
 ) -> Choice:
-    """A choice that calls functions by name and arguments (a text, JSON or not), cut at `limit` tokens."""
+    """A choice that calls functions by name and arguments (a text, JSON or not), cut at `limit` tokens.
+
+    An id that is not given is `prefix`, the id of the response (a NUL stands for it) and what sets it apart in there.
+    """
     made = []
     pieces = None if said is None else split(said)
     tokens = len(pieces or ())
@@ -67,8 +75,7 @@ def calling(
         arguments = split(text)
         room = max(0, limit - tokens - count(name))
         cut = cut or len(arguments) > room
-        digest = blake2b(key + b"\0%d" % number, digest_size=12).hexdigest()
         given = ids[number] if number < len(ids) else ""
-        made.append(Call(given or prefix + digest, name, tuple(arguments[:room])))
+        made.append(Call(given or f"{prefix}\0{key}{number}", name, tuple(arguments[:room])))
         tokens += count(name) + min(room, len(arguments))
     return Choice(pieces, "length" if cut else "tool_calls", min(tokens, limit), tuple(made))
