@@ -20,7 +20,7 @@ from mockserver.lower import Framer
 from mockserver.plan import Body, Head, Plan
 from mockserver.play import Player, play_asgi, whole
 from mockserver.request import Request
-from mockserver.sessions import SessionCore, Sessions
+from mockserver.sessions import Sessions
 from mockserver.wire import EXTENSION, SESSION, Wire
 
 logger = logging.getLogger("mockserver")

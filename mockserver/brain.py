@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mockserver.answer import Answerer
-from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.connection import ConnectionPlan
+from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.explain import Explanation, explain
 from mockserver.faults import Fault, parse_faults
 from mockserver.plan import Plan
@@ -24,8 +24,8 @@ from mockserver.profile import Profile
 from mockserver.reply import Reply
 from mockserver.request import Request
 from mockserver.script import Script, load_script, parse_script
-from mockserver.status import Status
 from mockserver.state import State, healed, unused_faults, unused_rules, with_faults
+from mockserver.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,10 @@ class ScriptBrain:
         """The dialect in force."""
         return self._answerer.profile
 
-    def connection(self) -> ConnectionPlan:
-        """How a connection of this session is treated before its first request."""
-        return connection_plan(self.script, self.state)
+    def connection(self, connection: int, now: float) -> ConnectionPlan:
+        """How connection number `connection` is treated before its first request; `now` is monotonic."""
+        seconds = 0.0 if self.state.started is None else now - self.state.started
+        return connection_plan(self.script, self.state, connection, seconds)
 
     def fresh(self) -> ScriptBrain:
         """A brain with the same settings, as at the beginning."""

@@ -1,8 +1,7 @@
 """The command `inferneo-mock`. A user's mistake is one line on stderr and exit code 2, never a traceback.
 
-`serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. Further
-subcommands are modules of their own: each has `configure(subparsers)`, named in `COMMANDS`, and is imported only when the
-command line needs it.
+`serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. A subcommand is
+a module of its own with `configure(parser)` and `run(options)`, named in `COMMANDS`, imported only when it is called.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         for action in self._actions:
             if action.choices is not None and "invalid choice: " in message:
                 word = message.split("invalid choice: ", 1)[1].split("'")[1:2]
-                if word and f"{'/'.join(action.option_strings) or action.dest}" in message:
+                if word and f"argument {'/'.join(action.option_strings) or action.metavar}:" in message:
                     message += did_you_mean(word[0], [str(choice) for choice in action.choices])
         fail(f"{self.prog}: {message}; see {self.prog} --help")
 

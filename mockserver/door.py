@@ -11,8 +11,8 @@
     PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
     POST   explain   {"method", "path", "headers", "body"} against every rule
 
-A mistake is a 400 `{"error": {"message", "path"}}` and has changed nothing. `wait_for` answers as soon as n exchanges have
-ended (with `arrived=1`: have come), else after `within` seconds with 408 and what there is.
+A mistake is a 400 `{"error": {"message", "path"}}` and has changed nothing. `wait_for` answers as soon as n exchanges
+have ended (with `arrived=1`: have come), else after `within` seconds with 408 and what there is.
 """
 
 from __future__ import annotations

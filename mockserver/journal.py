@@ -81,7 +81,8 @@ class Exchange:
 
     def __repr__(self) -> str:
         request = self.request
-        return f"<Exchange {self.number}: {request.method} {request.path} -> {self.status} {self.ended}, rule {self.rule!r}>"
+        told = f"{request.method} {request.path} -> {self.status} {self.ended}"
+        return f"<Exchange {self.number}: {told}, rule {self.rule!r}>"
 
     def to_json(self) -> dict[str, Any]:
         """The exchange as the door shows it."""

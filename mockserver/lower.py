@@ -22,7 +22,7 @@ _BARE, _LENGTH, _CHUNKED, _NOTHING = range(4)
 _CACHE_SIZE = 1024
 
 _Rendered = tuple[bytes, bool, bool, bool, bool]
-"""Status line and fields without the empty line; then: has a length, is chunked, has a date, says `connection: close`."""
+"""Status line and fields, without the empty line; has a length, is chunked, has a date, says `connection: close`."""
 
 _cache: dict[tuple[int, bytes, Headers], _Rendered] = {}
 
@@ -129,7 +129,7 @@ def lower(
 
 
 def lower_steps(steps: Iterable[Step], framer: Framer) -> tuple[Step, ...]:
-    """`steps` as `Raw`, `Wait` and `Repeat` of those; a `Repeat` is lowered once, so each round sends the same bytes."""
+    """`steps` as `Raw`, `Wait` and `Repeat` of those; a `Repeat` is lowered once: each round sends the same."""
     lowered: list[Step] = []
     for step in steps:
         match step:

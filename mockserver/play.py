@@ -1,9 +1,9 @@
 """A plan becomes bytes on a connection: the only place with both time and sockets.
 
-Laws: the deadlines of a response are absolute, counted from its start, so a late event never delays the next; nothing is
-sent before its deadline; what is late is sent at once. Every piece of a body is a write of its own, except that a head
-goes out with the piece right behind it, and the last chunk with the piece before it. A transport that is full is waited
-for. The peer's leaving ends the play at once. Before a cut all bytes before it have left the host.
+Laws: the deadlines of a response are absolute, counted from its start, so a late event never delays the next; nothing
+is sent before its deadline; what is late is sent at once. Every piece of a body is a write of its own, except that a
+head goes out with the piece right behind it, and the last chunk with the piece before it. A transport that is full is
+waited for. The peer's leaving ends the play at once. Before a cut all bytes before it have left the host.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Player:
     """Plays one plan on one wire, by callbacks: no task wakes up per event.
 
     `ended` is empty while it plays, then `end`, `fin`, `rst`, `half`, `stall` as planned, `client` when the peer left
-    before, `server` when the server closed before. `late` is the greatest lateness of a write, in seconds, `sent` the bytes that
-    went out. `tell` is called once, when the play has ended.
+    before, `server` when the server closed before. `late` is the greatest lateness of a write, in seconds, `sent` the
+    bytes that went out. `tell` is called once, when the play has ended.
     """
 
     __slots__ = (

@@ -22,7 +22,7 @@ _EXPECTED = (
 )
 
 
-class WireUnavailable(RuntimeError):
+class WireUnavailableError(RuntimeError):
     """The installed uvicorn does not open the way this kit needs; the message names its version."""
 
 
@@ -62,7 +62,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def self_check(protocol: type[asyncio.Protocol]) -> None:
-    """Raise `WireUnavailable` unless `protocol` works with the installed uvicorn. Once per class and process."""
+    """Raise `WireUnavailableError` unless `protocol` works with the installed uvicorn. Once per class and process."""
     if protocol in _checked:
         return
     paper = _Paper()
@@ -80,7 +80,7 @@ async def self_check(protocol: type[asyncio.Protocol]) -> None:
         except (AttributeError, TypeError, KeyError) as error:
             problem = f"{type(error).__name__}: {error}"
     if problem:
-        raise WireUnavailable(
+        raise WireUnavailableError(
             f"uvicorn {uvicorn.__version__} cannot be opened for wire faults ({protocol.__name__}): {problem}; "
             "known to work: 0.34 to 0.54"
         )

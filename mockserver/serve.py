@@ -74,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
         fail(f"inferneo-mock serve: cannot listen on {options.host}:{options.port}: {error.strerror or error}")
     except (ValueError, ImportError) as error:
         fail(f"inferneo-mock serve: {error}")
-    with server:
+    try:
         print(f"inferneo-mock listening on {server.url} (profile {server.profile})", flush=True)
         until_stopped()
+    finally:
+        server.close()
     return 0

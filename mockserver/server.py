@@ -1,8 +1,8 @@
 """The fake server as an object: started in a thread of its own, or in the running event loop.
 
 Laws: the port is bound before anything else starts, so two servers never race for one and `url` is right from the first
-moment; when the start returns, the server answers; when `close` returns (within 0.1 s, whatever hangs), no socket, task or
-thread is left. In `async with` there is no thread: the running loop serves.
+moment; when the start returns, the server answers; when `close` returns (within 0.1 s, whatever hangs), no socket, task
+or thread is left. In `async with` there is no thread: the running loop serves.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class MockServer:
         return brain
 
     def listener(self, session: Session | str) -> str:
-        """A port of its own for one session, for clients that cannot carry a prefix; its base URL. Blocking, not async."""
+        """The base URL of a port of its own for one session, for clients that cannot carry a prefix. It blocks."""
         return self.wait(self.open_listener(session))
 
     async def open_listener(self, session: Session | str) -> str:

@@ -1,7 +1,7 @@
 """Sessions: everything that one test, or one user, has of the server, and nothing of another's.
 
 Laws: a session is made on first use, by name; nothing is shared between two of them. Their number is bounded: the one
-that was idle longest, with no open response, goes first, and the log says so. A reset leaves nothing of the time before.
+that was idle longest, with no open response, goes first, and the log says so. A reset leaves nothing of before.
 """
 
 from __future__ import annotations

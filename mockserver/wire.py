@@ -1,8 +1,8 @@
-"""Everything that touches uvicorn's undocumented attributes: one connection as a `Wire`, and the listener that makes them.
+"""All that touches uvicorn's undocumented attributes: one connection as a `Wire`, and the listener that makes them.
 
 uvicorn parses requests and keeps connections; the responses are ours. `Wire` writes bytes to the transport, ends the
-connection in every way TCP knows, and hands it back to uvicorn for the next request (`finish`) when a whole response was
-written. An app finds it in `scope["extensions"]["mockserver.wire"]`.
+connection in every way TCP knows, and hands it back to uvicorn for the next request (`finish`) when a whole response
+was written. An app finds it in `scope["extensions"]["mockserver.wire"]`.
 
 What is relied on (the same since uvicorn 0.34, proven at start by `mockserver.selfcheck`): a protocol object per
 connection with `app`, `transport`, `flow`, `server_state`; a cycle per request, reached as `receive.__self__`, with
@@ -48,7 +48,7 @@ class Wire:
 
     `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `sent`
     counts the bytes handed to the transport for this response. `on_lost` is called once when the peer has left (or the
-    server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes again after `paused`.
+    server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes after `paused`.
     """
 
     __slots__ = (
@@ -93,7 +93,7 @@ class Wire:
     @property
     def tls(self) -> bool:
         """Whether the bytes go through TLS (no half-close there)."""
-        return self._protocol.scheme == "https"
+        return bool(self._protocol.scheme == "https")
 
     @property
     def keep_alive(self) -> bool:
@@ -118,9 +118,7 @@ class Wire:
         self._flush(then, 0)
 
     def _flush(self, then: Callable[[], None], tries: int) -> None:
-        if self.lost:
-            then()
-        elif self._transport.get_write_buffer_size() == 0 and self._kernel_backlog() == 0:
+        if self.lost or (self._transport.get_write_buffer_size() == 0 and self._kernel_backlog() == 0):
             then()
         elif tries < 2:
             self._protocol.loop.call_soon(self._flush, then, tries + 1)
@@ -467,9 +465,9 @@ class Listener:
         """Stop listening, drop every connection at once, wait until their requests' tasks are done."""
         if self._server is not None:
             self._server.close()
-        for protocol in list(self._state.connections):
-            wire: Wire = protocol.wire  # type: ignore[union-attr]  # the mixin's
-            wire.abort()
+        protocols: list[Any] = list(self._state.connections)
+        for protocol in protocols:
+            protocol.wire.abort()
         if tasks := list(self._state.tasks):
             _, stuck = await asyncio.wait(tasks, timeout=0.03)
             for task in stuck:

@@ -228,17 +228,19 @@ def test_a_head_that_says_close_closes(http: str, loop: str) -> None:
 @stacks
 def test_a_peer_that_expects_100_gets_it_before_it_sends(http: str, loop: str) -> None:
     """Expect: 100-continue: the 100, then the body is read, then the answer; the connection goes on."""
-    with playing(lambda request: Plan(OK.steps) if request.body == b"body!" else Plan(()), http, loop) as server:
-        with connect(server) as peer:
-            for _ in range(2):
-                peer.sendall(ask("/", "POST", "1.1", b"body!", "Expect: 100-continue")[:-5])
-                assert read_exactly(peer, 12) == b"HTTP/1.1 100"
-                while not peer.recv(1) == b"\n":
-                    pass
-                rest = read_exactly(peer, 2)
-                assert rest == b"\r\n"
-                peer.sendall(b"body!")
-                assert read_exactly(peer, len(OK_BYTES)) == OK_BYTES
+
+    def choose(request: Request) -> Plan:
+        return OK if request.body == b"body!" else Plan(())
+
+    with playing(choose, http, loop) as server, connect(server) as peer:
+        for _ in range(2):
+            peer.sendall(ask("/", "POST", "1.1", b"body!", "Expect: 100-continue")[:-5])
+            assert read_exactly(peer, 12) == b"HTTP/1.1 100"
+            while peer.recv(1) != b"\n":
+                pass
+            assert read_exactly(peer, 2) == b"\r\n"
+            peer.sendall(b"body!")
+            assert read_exactly(peer, len(OK_BYTES)) == OK_BYTES
 
 
 @stacks
