@@ -164,7 +164,7 @@ def test_the_installed_server_serves_a_fixture(served: str) -> None:
     """The profile is found in the wheel, and a recorded exchange, named in a script, is served byte for byte."""
     assert json.loads(ask(f"{served}/v1/models"))["object"] == "list"
     script = {
-        "rules": [{"match": {"path": "/v1/chat/completions"}, "reply": {"fixture": "recorded/engine-0.1.0/chat"}}]
+        "rules": [{"match": {"path": "/v1/chat/completions"}, "reply": {"fixture": "engine-0.1.0/chat"}}]
     }
     ask(f"{served}/_mock/script", "PUT", script)
     body = ask(f"{served}/v1/chat/completions", "POST", {"model": "m", "messages": [{"role": "user", "content": "hi"}]})
