@@ -28,6 +28,8 @@ _WORDS = {
 
 
 def _parse_retry_after(value: Any, path: str) -> Any:
+    if value is None:
+        return None
     if isinstance(value, list | tuple):
         return tuple(_parse_retry_after(item, child(path, number)) for number, item in enumerate(value))
     if isinstance(value, str):
@@ -43,7 +45,7 @@ _ONE = {"type": ["number", "string"]}
 RETRY_AFTER = Codec(
     _parse_retry_after,
     lambda value: list(value) if isinstance(value, tuple) else value,
-    lambda: {"anyOf": [_ONE, {"type": "array", "items": _ONE}]},
+    lambda: {"anyOf": [_ONE, {"type": "array", "items": _ONE}, {"type": "null"}]},
 )
 """Seconds (any number), any text (`soon`, an HTTP date), or a list of these: one header each."""
 
