@@ -1,7 +1,7 @@
 """The command `inferneo-mock`. A user's mistake is one line on stderr and exit code 2, never a traceback.
 
-`serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. A subcommand is
-a module of its own with `configure(parser)` and `run(options)`, named in `COMMANDS`, imported only when it is called.
+`serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. A subcommand
+is a module of its own with `configure(parser)` and `run(options)`, named in `COMMANDS`, imported only when it is called.
 """
 
 from __future__ import annotations
@@ -86,15 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def until_stopped() -> None:
-    """Return at the first SIGINT or SIGTERM."""
+    """Return at the first SIGINT or SIGTERM; their handlers are then as before."""
     stopped = threading.Event()
 
     def stop(number: int, frame: Any) -> None:
         stopped.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    stopped.wait()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stopped.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def environment(name: str, default: str) -> str:

@@ -233,6 +233,9 @@ class Wire:
 
     def _left(self) -> None:
         self.lost = True
+        cycle = self._cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
         self.on_resume = None
         callback, self.on_lost = self.on_lost, None
         if callback is not None:
@@ -424,7 +427,7 @@ class Listener:
         self._tls = tls
         self._class: Any = protocol if protocol is not None else protocol_class(http)
         self._config = uvicorn.Config(
-            app,  # type: ignore[arg-type]  # an ASGI 3 callable
+            app,
             http=self._class,
             ws="none",
             lifespan="off",
