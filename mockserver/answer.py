@@ -17,10 +17,10 @@ import msgspec
 from mockserver import ask, generate, latency, pages, recorded, render, route, scripted
 from mockserver.models_list import Models
 from mockserver.plan import Body, Head, Headers, Plan
-from mockserver.prepared import HOLES, Prepared, prepare
+from mockserver.prepared import HOLES, Account, Prepared, prepare
 from mockserver.profile import Profile, load_profile
 from mockserver.refuse import refuse
-from mockserver.reply import NO_PACING, Fixture, Json, RawBytes, Reply
+from mockserver.reply import NO_PACING, Choices, Fixture, Json, RawBytes, Reply, Text, ToolCalls
 from mockserver.request import Request
 from mockserver.status import Status
 
@@ -83,7 +83,7 @@ class Answerer:
         """
         action = "chat" if "chat" in request.path else "completion"
         if reply is None:
-            plan = self._make(request, action, seed, self._message, streamed=True)
+            plan, _ = self._make(request, action, seed, self._message, streamed=True)
         else:
             plan = scripted.plan(self.profile, request, action, reply, self._message, streamed=True)
         made = prepare(plan)
@@ -106,28 +106,43 @@ class Answerer:
         """The answer of the model, remembered by the bytes of the request."""
         body = request.body
         if not ask.is_plain(request):
-            made = prepare(self._make(request, action, seed, self._sse))
+            made = prepare(*self._make(request, action, seed, self._sse))
         else:
             key = (action, body, seed, 0)
             found = self._memory.get(key)
             if found is not None:
                 return found[1].fill(self._identity(request, seed), b"%d" % now)
-            made = prepare(self._make(request, action, seed, self._sse))
+            made = prepare(*self._make(request, action, seed, self._sse))
             self._remember(key, None, made)
         assert made is not None  # a model's answer is a head and bodies
         return made.fill(self._identity(request, seed), b"%d" % now)
 
-    def _make(self, request: Request, action: str, seed: int, frame: render.Frame, streamed: bool = False) -> Plan:
+    def _make(
+        self, request: Request, action: str, seed: int, frame: render.Frame, streamed: bool = False
+    ) -> tuple[Plan, Account | None]:
         profile = self.profile
         asked = ask.read(profile, profile.grammars[action], request)
         if isinstance(asked, Plan):
-            return asked
+            return asked, None
         if not self.models.knows(asked.model):
-            return refuse(profile, "model_not_found", model=asked.model)
+            return refuse(profile, "model_not_found", model=asked.model), None
         response = generate.respond(profile, self.models, action, asked, HOLES, seed)
         if isinstance(response, Plan):
-            return response
-        return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream))
+            return response, None
+        return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream)), response.account
+
+    def account(self, request: Request, reply: Reply | None = None, *, seed: int = 0) -> Account | None:
+        """What the answer to a request costs in tokens; None for what no model says (pages, errors, raw bytes)."""
+        where = route.find(self.profile, request)
+        action = "" if isinstance(where, Plan) else where.action
+        if reply is not None:
+            if isinstance(reply, Text | ToolCalls | Choices):
+                return scripted.said(self.profile, request, action, reply)[1].account
+            return None
+        if action not in _GENERATED:
+            return None
+        found = self._memory.get((action, request.body, seed, 0)) if ask.is_plain(request) else None
+        return self._make(request, action, seed, self._sse)[1] if found is None else found[1].account
 
     def _scripted(self, request: Request, reply: Reply, seed: int, now: float) -> Plan:
         """What the script says, remembered by the reply and the bytes of the request."""

@@ -157,4 +157,7 @@ def _typed(item: Field, messages: Messages) -> tuple[Any, ...]:
         kind = Annotated[kind, msgspec.Meta(**meta)]
     if item.required:
         return (item.name, kind)
-    return (item.name, Union[kind, None] if item.null or kind is None else kind, _default(item))  # noqa: UP007 - a value
+    default = _default(item)
+    if kind is None or (item.null and default is None):  # a null that means another default goes the long way
+        kind = Union[kind, None]  # noqa: UP007 - a value
+    return (item.name, kind, default)

@@ -15,6 +15,7 @@ from mockserver.ask import Ask
 from mockserver.model import Choice, complete, speak
 from mockserver.models_list import Models
 from mockserver.plan import Plan
+from mockserver.prepared import Account
 from mockserver.profile import Profile
 from mockserver.prompt import Prompt
 from mockserver.refuse import refuse
@@ -38,7 +39,7 @@ def respond(
     if refused is not None:
         return refused
     count: int = ask.n if ask.best_of is None else ask.best_of
-    plain = not ask.tools and not ask.response_format
+    plain = not ask.response_format and ask.tool_choice in (None, "none", "auto")
     rule = None if plain else _special(profile, ask)
     if isinstance(rule, Plan):
         return rule
@@ -65,7 +66,16 @@ def respond(
                 choice = Choice([*split(given.shown), *(choice.pieces or ())], choice.finish, choice.tokens)
             choices.append(choice)
             keys.append(key)
-    return response(profile, chat, ask, head, choices, sum(one.tokens for one in prompts), keys)
+    return response(
+        profile,
+        chat,
+        ask,
+        head,
+        choices,
+        "\0".join(one.text for one in prompts),
+        sum(one.tokens for one in prompts),
+        keys,
+    )
 
 
 def response(
@@ -74,6 +84,7 @@ def response(
     ask: Ask,
     head: Mapping[str, bytes],
     choices: Sequence[Choice],
+    text: str,
     prompt_tokens: int,
     keys: Sequence[bytes] = (),
 ) -> Response:
@@ -85,11 +96,13 @@ def response(
         "model": profile.style.encode(ask.model),
     }
     options = ask.stream_options
+    tokens = sum(choice.tokens for choice in choices)
     wants = logprobs.wanted(ask, chat)
     return Response(
         head=named,
         choices=choices,
-        usage=usage(profile, prompt_tokens, sum(choice.tokens for choice in choices)),
+        usage=usage(profile, prompt_tokens, tokens),
+        account=Account(prompt_tokens, tokens, text),
         include_usage=options is not None and bool(options.get("include_usage")),
         logprobs=None if wants is None else logprobs.giver(choices, keys, wants, chat),
     )

@@ -1,20 +1,199 @@
-"""When each piece of a response is due: waits put into a plan. Pure: chance comes in as a generator.
+"""When each piece of a response is due: waits put into a plan. Pure: chance comes in as a generator, time as a number.
 
 Times are seconds. A streamed response waits for its first token and then before each further one; a whole response
-waits as long as its stream would have taken.
+waits as long as its stream would have taken. A `Latency` is a server under load: `slots` requests run at once, `queue`
+more wait, the next is refused, so that a 503 comes from the queue and not from dice.
+
+    first token = ttft + prefill_s_per_token * (new tokens + cached_share * cached tokens), then itl per token;
+    both times 1 + slow_down * (how full the slots are), with jitter, divided by `speed`.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
+from mockserver.errors import MockError
 from mockserver.plan import Body, Plan, Step, Wait
 from mockserver.reply import Pacing
+from mockserver.suggest import unknown
+
+
+class LatencyError(MockError, ValueError):
+    """A latency was given that means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How fast a server is. `jitter` is the share by which a wait varies (the standard deviation of its factor)."""
+
+    ttft: float = 0.0
+    prefill_s_per_token: float = 0.0
+    cached_share: float = 0.1
+    itl: float = 0.0
+    jitter: float = 0.0
+    distribution: Literal["normal", "lognormal"] = "normal"
+    slots: int | None = None
+    queue: int | None = None
+    slow_down: float = 0.0
+    speed: float = 1.0
+    overflow: Literal["overloaded", "rate_limit"] = "overloaded"
+    timings: tuple[float, ...] = ()
+    """Recorded waits, replayed instead of drawn ones; the last gap goes on."""
+
+
+INSTANT = Latency()
+PRESETS: Mapping[str, Latency] = {
+    "instant": INSTANT,
+    "laptop": Latency(0.15, 0.004, 0.1, 0.06, 0.15, "lognormal", slots=2, queue=16, slow_down=0.8),
+    "a100": Latency(0.02, 0.0001, 0.1, 0.012, 0.08, "lognormal", slots=64, queue=512, slow_down=0.5),
+    "overloaded": Latency(0.5, 0.002, 0.1, 0.08, 0.4, "lognormal", slots=2, queue=2, slow_down=2.0),
+}
+
+
+def parse_latency(value: Any) -> Latency:
+    """A latency from JSON: the name of a preset, or an object (`preset` to begin with, then settings)."""
+    if value is None:
+        return INSTANT
+    if isinstance(value, str):
+        if value not in PRESETS:
+            raise LatencyError(unknown("latency", value, PRESETS))
+        return PRESETS[value]
+    if not isinstance(value, Mapping):
+        raise LatencyError(f"a latency is a name ({', '.join(PRESETS)}) or an object, not {value!r}")
+    settings = dict(value)
+    base = parse_latency(settings.pop("preset", None))
+    known = {item.name for item in fields(Latency)}
+    for name, setting in settings.items():
+        if name not in known:
+            raise LatencyError(unknown("setting", name, known))
+        settings[name] = _checked(name, setting)
+    return replace(base, **settings)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "distribution" and value in ("normal", "lognormal"):
+        return value
+    if name == "overflow" and value in ("overloaded", "rate_limit"):
+        return value
+    if name == "timings" and isinstance(value, list) and all(_is_number(one) and one >= 0 for one in value):
+        return tuple(float(one) for one in value)
+    if name in ("slots", "queue"):
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= (name == "slots")):
+            return value
+        raise LatencyError(f"{name} is a whole number of at least {int(name == 'slots')}, or null, not {value!r}")
+    if name in ("distribution", "overflow", "timings") or not _is_number(value) or value < 0:
+        raise LatencyError(f"{name} is {value!r}; numbers are seconds or shares of at least 0, see docs/latency.md")
+    if name == "speed" and value == 0:
+        raise LatencyError("speed is 0; it must be above 0 (2 is twice as fast)")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request that has a slot, or waits for one: it runs from `start` to `end`, in seconds of one clock."""
+
+    number: int
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Who runs and who waits. A turn that is over is forgotten at the next look."""
+
+    turns: tuple[Turn, ...] = ()
+    numbered: int = 0
+
+    def at(self, now: float) -> Load:
+        """The load without what is over at `now`."""
+        return Load(tuple(turn for turn in self.turns if turn.end > now), self.numbered)
+
+    def running(self, now: float) -> int:
+        """How many requests have a slot."""
+        return sum(turn.start <= now < turn.end for turn in self.turns)
+
+    def waiting(self, now: float) -> int:
+        """How many wait for one."""
+        return sum(turn.start > now for turn in self.turns)
+
+    def leave(self, number: int) -> Load:
+        """The load when a client has left, or was served: its slot is free at once."""
+        return Load(tuple(turn for turn in self.turns if turn.number != number), self.numbered)
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """There is no room, not even to wait; `seconds` until there will be."""
+
+    seconds: float
+
+
+def enter(
+    latency: Latency, load: Load, now: float, tokens: int, prompt_tokens: int, cached: int, rng: random.Random
+) -> tuple[Load, Turn | Full, tuple[float, ...]]:
+    """The load with one more request, its turn, and its waits: to the first token (with the queue), then between."""
+    load = load.at(now)
+    start = now
+    if latency.slots is not None and len(load.turns) >= latency.slots:
+        ends = sorted(turn.end for turn in load.turns)
+        if latency.queue is not None and len(ends) - latency.slots >= latency.queue:
+            return load, Full(max(0.0, ends[len(ends) - latency.slots - latency.queue] - now)), ()
+        start = ends[len(ends) - latency.slots]
+    filled = 0.0 if latency.slots is None else min(1.0, load.running(start) / latency.slots)
+    waits = tuple(_waits(latency, tokens, prompt_tokens, cached, 1 + latency.slow_down * filled, rng))
+    turn = Turn(load.numbered + 1, start, start + sum(waits))
+    return Load((*load.turns, turn), turn.number), turn, (waits[0] + start - now, *waits[1:])
+
+
+def _waits(
+    latency: Latency, tokens: int, prompt_tokens: int, cached: int, factor: float, rng: random.Random
+) -> Iterator[float]:
+    first = latency.ttft + latency.prefill_s_per_token * (prompt_tokens - cached + latency.cached_share * cached)
+    for number in range(max(1, tokens)):
+        if latency.timings:
+            wait = latency.timings[min(number, len(latency.timings) - 1)]
+        else:
+            wait = (first if number == 0 else latency.itl) * factor * _vary(latency, rng)
+        yield wait / latency.speed
+
+
+def _vary(latency: Latency, rng: random.Random) -> float:
+    """A factor of mean 1; a normal one is cut at 0."""
+    if not latency.jitter:
+        return 1.0
+    if latency.distribution == "normal":
+        return max(0.0, rng.gauss(1.0, latency.jitter))
+    sigma = math.sqrt(math.log1p(latency.jitter**2))
+    return rng.lognormvariate(-sigma * sigma / 2, sigma)
+
+
+def cached_tokens(prompt: str, tokens: int, seen: Sequence[str]) -> int:
+    """How many tokens of a prompt were seen before at the beginning of another: what a prefix cache keeps."""
+    longest = 0
+    for other in seen:
+        size = min(len(prompt), len(other))
+        if size > longest and prompt[: longest + 1] == other[: longest + 1]:
+            low, high = longest, size
+            while low < high:
+                middle = (low + high + 1) // 2
+                if prompt.startswith(other[:middle]):
+                    low = middle
+                else:
+                    high = middle - 1
+            longest = low
+    return tokens * longest // len(prompt) if prompt else 0
 
 
 def gaps(pacing: Pacing, seed: int) -> Iterator[float]:
-    """The waits of a pacing: to the first token, then between tokens, for ever."""
+    """The waits of a scripted pacing: to the first token, then between tokens, for ever."""
     rng = random.Random(pacing.seed if pacing.seed is not None else seed)
     wait = pacing.ttft
     while True:
@@ -22,16 +201,15 @@ def gaps(pacing: Pacing, seed: int) -> Iterator[float]:
         wait = pacing.itl
 
 
-def pace(plan: Plan, waits: Iterator[float], tokens: int = 0) -> Plan:
-    """The plan with its waits: before each event that holds tokens, or before the head of a whole body."""
-    streamed = any(isinstance(step, Body) and step.mark for step in plan.steps)
-    if not streamed:
-        total = sum(next(waits) for _ in range(max(1, tokens)))
+def pace(plan: Plan, waits: Iterator[float], tokens: int = 1) -> Plan:
+    """The plan with its waits: before each event that holds tokens, or, for a whole body, all before the head."""
+    if not any(isinstance(step, Body) and step.mark for step in plan.steps):
+        total = sum(wait for wait, _ in zip(waits, range(max(1, tokens)), strict=False))
         return Plan((Wait(total), *plan.steps), plan.ending) if total > 0 else plan
     steps: list[Step] = []
     for step in plan.steps:
         if isinstance(step, Body) and ("content[" in step.mark or "tool[" in step.mark):
-            wait = next(waits)
+            wait = next(waits, 0.0)
             if wait > 0:
                 steps.append(Wait(wait))
         steps.append(step)

@@ -16,6 +16,15 @@ _END = End()
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What an answer costs: the tokens of its prompt (and the prompt itself), and those of all its choices."""
+
+    prompt_tokens: int
+    tokens: int
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A response with holes: a `whole` one has its length told in the head, a stream has a step per event."""
 
@@ -24,6 +33,7 @@ class Prepared:
     parts: tuple[tuple[bytes, str], ...]
     whole: bool
     head: Head
+    account: Account | None = None
 
     def fill(self, identity: bytes, created: bytes) -> Plan:
         """The plan for one request."""
@@ -35,7 +45,7 @@ class Prepared:
         return Plan((self.head, *steps), _END)
 
 
-def prepare(plan: Plan) -> Prepared | None:
+def prepare(plan: Plan, account: Account | None = None) -> Prepared | None:
     """The plan as something to fill; None for one that has more to it than a head and bodies."""
     head, *rest = plan.steps
     if not isinstance(head, Head) or plan.ending != _END:
@@ -47,4 +57,4 @@ def prepare(plan: Plan) -> Prepared | None:
         parts.append((step.data, step.mark))
     headers = tuple(field for field in head.headers if field[0] != b"content-length")
     whole = len(parts) == 1 and len(headers) < len(head.headers)
-    return Prepared(head.status, headers, tuple(parts), whole, head)
+    return Prepared(head.status, headers, tuple(parts), whole, head, account)

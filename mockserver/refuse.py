@@ -53,7 +53,8 @@ def complain(profile: Profile, issues: Sequence[Issue]) -> Plan:
     rules = profile.complaints
     encode = profile.style.encode
     if rules.body is None or rules.issue is None:
-        issue = issues[0]
+        first = issues[0].loc[:1]
+        issue = max((one for one in issues if one.loc[:1] == first), key=lambda one: len(one.param))
         found = profile.errors["invalid_request"]
         body = error_body(profile, _worded(profile, issue)[1], found.type, found.code, issue.param or None)
         return respond(found.status, profile.headers["json"], body)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mockserver.model import Choice
 from mockserver.plan import Body, Head, Headers, Plan
-from mockserver.prepared import ID
+from mockserver.prepared import ID, Account
 from mockserver.profile import Profile, Shape
 from mockserver.refuse import respond
 
@@ -43,6 +43,7 @@ class Response:
     head: dict[str, bytes]
     choices: Sequence[Choice]
     usage: bytes
+    account: Account
     include_usage: bool = False
     logprobs: Callable[[int, int, int], Any] | None = None
 
@@ -156,9 +157,11 @@ def _events(profile: Profile, shape: Shape, response: Response, frame: Frame, nu
     values["finish"] = encode(choice.finish)
     if shape.finish is not None:
         events.append(Body(before + shape.finish.given(names).fill(values) + after, tag + "finish"))
-    elif pieces:
-        values["text"] = encode(pieces[-1])
-        events[-1] = Body(before + shape.content.given(names).fill(values) + after, tag + "finish")
+    else:  # the last event says it, one without text behind the calls of tools
+        values["text"] = encode("" if choice.calls else pieces[-1])
+        if not choice.calls:
+            events.pop()
+        events.append(Body(before + shape.content.given(names).fill(values) + after, tag + "finish"))
     return events
 
 

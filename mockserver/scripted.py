@@ -46,15 +46,29 @@ def plan(
         return Plan((Head(reply.status, (*length, *headers)), *((Body(reply.raw),) if reply.raw else ())))
     if isinstance(reply, Fixture):
         return _fixture(profile, request, action, reply, frame, streamed)
-    if action not in profile.grammars:
-        action = _guess(profile, request)
-    asked = ask.read_leniently(profile.grammars[action], request.body)
     if isinstance(reply, Embedding):
-        return _embedding(profile, asked, reply)
+        grammar = profile.grammars.get("embedding") or profile.grammars["completion"]
+        return _embedding(profile, ask.read_leniently(grammar, request.body), reply)
+    chat, response, wants = said(profile, request, action, reply)
+    return render.plan(profile, chat, response, frame, streamed or wants, headers)
+
+
+def said(
+    profile: Profile, request: Request, action: str, reply: Text | ToolCalls | Choices
+) -> tuple[bool, render.Response, bool]:
+    """Whether it is a chat, what it says, and whether the request wants a stream."""
+    if action not in ("chat", "completion", "batch") or action not in profile.grammars:
+        action = "chat" if "chat" in request.path or b'"messages"' in request.body else "completion"
+    asked = ask.read_leniently(profile.grammars[action], request.body)
     choices = _choices(profile, asked, reply, b'"max_tokens"' in request.body)
-    tokens = _prompt_tokens(profile, action, asked)
-    response = generate.response(profile, action == "chat", asked, HOLES, choices, tokens)
-    return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream), headers)
+    chat = action == "chat"
+    if chat:
+        prompts = [prompt.of_chat(profile, asked.messages or ())]
+    else:
+        prompts = prompt.of_completion((asked.prompts if action == "batch" else asked.prompt) or "")
+    text = "\0".join(one.text for one in prompts)
+    response = generate.response(profile, chat, asked, HOLES, choices, text, sum(one.tokens for one in prompts))
+    return chat, response, bool(asked.stream)
 
 
 def _type(status: int) -> str:
@@ -63,15 +77,6 @@ def _type(status: int) -> str:
     if status in (401, 403):
         return "authentication_error"
     return "invalid_request_error" if status < 500 else "server_error"
-
-
-def _guess(profile: Profile, request: Request) -> str:
-    """What a path that the profile does not know was meant for."""
-    if "chat" in request.path or b'"messages"' in request.body:
-        return "chat"
-    if "embedding" in profile.grammars and ("embed" in request.path or b'"input"' in request.body):
-        return "embedding"
-    return "completion"
 
 
 def _choices(profile: Profile, asked: Any, reply: Text | ToolCalls | Choices, limited: bool) -> list[Choice]:
@@ -100,12 +105,6 @@ def _choice(profile: Profile, asked: Any, reply: Text | ToolCalls, limit: int, n
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _prompt_tokens(profile: Profile, action: str, asked: Any) -> int:
-    if action == "chat":
-        return prompt.of_chat(profile, asked.messages or ()).tokens
-    return sum(one.tokens for one in prompt.of_completion((asked.prompts if action == "batch" else asked.prompt) or ""))
 
 
 def _embedding(profile: Profile, asked: Any, reply: Embedding) -> Plan:
