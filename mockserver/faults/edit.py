@@ -100,7 +100,7 @@ def total(steps: Iterable[Step], measure: Measure) -> float:
     for step in steps:
         if isinstance(step, Repeat):
             once = total(step.steps, measure)
-            if once:
+            if once and step.times != 0:
                 found += math.inf if step.times is None else once * step.times
         else:
             found += measure(step)
@@ -258,14 +258,18 @@ def _relength(headers: Headers, old: bytes, new: int) -> Iterator[tuple[bytes, b
         yield name, b"%d" % new if name.lower() == b"content-length" and value == old else value
 
 
-def flat(steps: Steps, limit: int = 1 << 24) -> tuple[Leaf, ...]:
-    """All leaves in order, repeats unrolled; endless ones, or those above `limit` bytes, once."""
+_MOST_LEAVES = 20_000
+
+
+def flat(steps: Steps) -> tuple[Leaf, ...]:
+    """All leaves in order, repeats unrolled: endless ones once, others so far that 20,000 leaves come of them."""
     found: list[Leaf] = []
     for step in steps:
         if isinstance(step, Repeat):
-            once = flat(step.steps, limit)
-            size = max(1, sum(wire_bytes(leaf) + 1 for leaf in once))
-            found.extend(once * (1 if step.times is None else min(step.times, max(1, limit // size))))
+            once = flat(step.steps)
+            if once:
+                most = max(1, _MOST_LEAVES // len(once))
+                found.extend(once * (1 if step.times is None else min(step.times, most)))
         else:
             found.append(step)
     return tuple(found)
