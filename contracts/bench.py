@@ -67,6 +67,15 @@ def header_of(request: Mapping[str, Any], name: str) -> str | None:
     return next((value for key, value in request["headers"] if key.lower() == name.lower()), None)
 
 
+def bytes_of(exchange: Mapping[str, Any]) -> bytes:
+    """The body bytes that the fake planned to send in a journal exchange, whatever the framing."""
+    found = []
+    for step in exchange["plan"]["steps"]:
+        data = step.get("body", "")
+        found.append(base64.b64decode(data["base64"]) if isinstance(data, dict) else data.encode())
+    return b"".join(found)
+
+
 class Bench:
     """One client, one fake. It has the face of a target, so that the judge treats both alike."""
 

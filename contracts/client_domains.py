@@ -28,7 +28,6 @@ LEGAL: tuple[dict[str, Any], ...] = (
     {"kind": "slice", "bytes": 3},
     {"kind": "newlines", "form": "crlf"},
     {"kind": "newlines", "form": "cr"},
-    {"kind": "newlines", "form": "mixed"},
     {"kind": "extra-line", "event": 1, "form": "comment"},
     {"kind": "no-space"},
     {"kind": "multi-line-data", "event": 1},

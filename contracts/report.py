@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def show(report: Report) -> None:
     for title, side, where in (("Server laws", "server", ("live", "recorded")), ("Client laws", "client", ("client",))):
         columns = report.side(where)
         if columns:
-            console.print(_table(report, title, laws(side), columns))
+            console.print(_table(report, title, laws(side), columns, console.width))
     for verdict in [*report.of("live"), *report.of("client")]:
         if verdict["word"] in BAD:
             console.print(Text(_block(verdict)), style=None)
@@ -88,21 +89,32 @@ def show(report: Report) -> None:
         console.print(Text(line))
 
 
-def _table(report: Report, title: str, found: list[Law], columns: list[tuple[str, str]]) -> Table:
+def _short(name: str) -> str:
+    """A server's name without its version and scheme, for the head of a column."""
+    return re.sub(r"-\d[\d.]*$", "", name).removeprefix("http://").replace("-", " ")
+
+
+def _table(report: Report, title: str, found: list[Law], columns: list[tuple[str, str]], width: int) -> Table:
+    room = max(30, width - 16 - 12 * len(columns))
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("law", no_wrap=True)
-    table.add_column("says", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("says", no_wrap=True, width=room)
     for where, name in columns:
         shown = report.names.get(name, name)
-        table.add_column(f"{shown}\n(recorded)" if where == "recorded" else shown, justify="center", max_width=14)
+        words = f"recorded {_short(name)}" if where == "recorded" else _short(shown)
+        table.add_column(words, justify="center", width=10, overflow="fold")
     for law in found:
         row = [report.verdicts.get((law.id, column)) for column in columns]
         if not any(row):
             continue
         cells = [_cell(law, column, verdict) for column, verdict in zip(columns, row, strict=True)]
-        table.add_row(law.id + ("" if law.level == "must" else "*"), law.title, *cells)
+        table.add_row(law.id + ("" if law.level == "must" else "*"), _cut(law.title, room), *cells)
     table.caption = "* SHOULD    - unsupported or not recorded    broken: known, see contracts/field_notes.toml"
     return table
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _cell(law: Law, column: tuple[str, str], verdict: dict[str, Any] | None) -> Text:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from contracts.bench import Bench, Scene, rule
+from contracts.bench import Bench, Scene, bytes_of, rule
 from contracts.client_domains import ENDPOINTS, LEGALS, SAID, Faulty, Said, replies
 from contracts.domains import Domain
 from contracts.law import expect, law
@@ -62,9 +62,8 @@ def any_split_gives_the_same_events(bench: Bench, case: tuple[Said, int]) -> Non
 def the_client_reads_what_the_oracle_reads(bench: Bench, case: Said) -> None:
     """The pieces of the client are the pieces that the oracle reads out of the bytes that the fake sent."""
     scene = bench.play(rule(case.text), what=case.what, stream=True, seen=1)
-    sent = "".join(step.get("body", "") for step in scene.journal[-1]["plan"]["steps"])
     pieces = []
-    for event in read_events(sent.encode()):
+    for event in read_events(bytes_of(scene.journal[-1])):
         if event.data != "[DONE]":
             for choice in json.loads(event.data)["choices"]:
                 piece = choice["delta"].get("content") if case.what == "chat" else choice["text"]
@@ -76,8 +75,7 @@ def the_client_reads_what_the_oracle_reads(bench: Bench, case: Said) -> None:
 def the_fields_are_those_of_the_document(bench: Bench, case: Said) -> None:
     """id, object, created, model and usage of an answer are those of the JSON document, field by field."""
     scene = bench.play(rule(case.text), what=case.what, seen=1)
-    sent = "".join(step.get("body", "") for step in scene.journal[-1]["plan"]["steps"])
-    document = json.loads(sent)
+    document = json.loads(bytes_of(scene.journal[-1]))
     whole(scene, case.text)
     for name in ("id", "object", "created", "model"):
         expect(
