@@ -35,7 +35,7 @@ class Bad:
             return bool(value < low or (high is not None and value > high))
         if self.field == "top_p":
             return bool(value < 0 or value > 1)
-        return True
+        return self.field not in profile.lacks
 
 
 RANGES: dict[str, tuple[Any, ...]] = {

@@ -85,6 +85,8 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
     if law.live and not target.live:
         return verdict("unsupported", "needs a live server")
     for capability in sorted(law.needs | (law.over.needs if law.over else frozenset())):
+        if capability in target.profile.lacks:
+            return verdict("unsupported", f"no {capability}: profile {target.profile.name} does not promise it")
         has, why = target.can(capability)
         if not has:
             return verdict("unsupported", f"no {capability}: {why}")

@@ -13,7 +13,8 @@ class Profile:
     """`error_keys`: the shapes of an error body that are promised; `unknown_model`: the statuses with which an unknown
     model may be refused (empty: it need not be); `done`: a stream ends with `[DONE]`; `temperature`: the range that is
     promised; `nulls`: an explicit null means absent; `info`: `GET /v1/info` is promised; `model_get`: `GET
-    /v1/models/{id}` is; `health`: `GET /health` is."""
+    /v1/models/{id}` is; `health`: `GET /health` is; `lacks`: capabilities, and the fields that ask for them, which the
+    profile is known to take and to ignore."""
 
     name: ProfileName
     error_keys: tuple[str, ...]
@@ -25,11 +26,15 @@ class Profile:
     info: bool = False
     model_get: bool = False
     health: bool = False
+    lacks: frozenset[str] = frozenset()
 
+
+IGNORED = frozenset({"n", "logprobs", "chat_logprobs", "echo", "stream_usage"})
+"""The engine ignores every field that it does not know (recorded: comp_unknown_field)."""
 
 PROFILES: dict[str, Profile] = {
     "docs": Profile("docs", ("error",), (404,), info=True, model_get=True, health=True),
-    "engine": Profile("engine", ("detail",), (), (0.0, None), top_p_zero=False, nulls=False, health=True),
+    "engine": Profile("engine", ("detail",), (), (0.0, None), top_p_zero=False, nulls=False, health=True, lacks=IGNORED),
     "openai": Profile("openai", ("error",), (400, 404, 422)),
 }
 
