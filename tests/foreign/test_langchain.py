@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import openai
@@ -22,8 +21,8 @@ class Report(BaseModel):
 
 
 @pytest.fixture
-def chat(mock: Mock) -> Iterator[ChatOpenAI]:
-    yield ChatOpenAI(model=mock.chat_model, base_url=mock.base, api_key="sk-test", max_retries=0, temperature=0)  # type: ignore[arg-type]  # a str is coerced
+def chat(mock: Mock) -> ChatOpenAI:
+    return ChatOpenAI(model=mock.chat_model, base_url=mock.base, api_key="sk-test", max_retries=0, temperature=0)  # type: ignore[arg-type]  # a str is coerced
 
 
 def test_invoke(chat: ChatOpenAI) -> None:

@@ -135,7 +135,7 @@ def test_embeddings(client: openai.OpenAI, mock: Mock) -> None:
 
 
 def test_models(client: openai.OpenAI, mock: Mock) -> None:
-    """The list iterates; each model is retrieved by its id, whose slash this client encodes; a stranger is not found."""
+    """The list iterates; each model is retrieved by its id (its slash encoded); a stranger is not found."""
     listed = list(client.models.list())
     assert [model.id for model in listed] == mock.models()
     for model in listed:
