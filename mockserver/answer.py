@@ -9,6 +9,7 @@ Answers are remembered (`mockserver.prepared`), which no caller can tell but by 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -82,6 +83,8 @@ class Answerer:
         `request_id` in it comes back in every message.
         """
         action = "chat" if "chat" in request.path else "completion"
+        if not ask.is_plain(request):  # a message has no header fields of its own
+            request = replace(request, headers=((b"content-type", b"application/json"),))
         if reply is None:
             plan, _ = self._make(request, action, seed, self._message, streamed=True)
         else:
