@@ -21,7 +21,7 @@ from mockserver.plan import Body, Head, Plan
 from mockserver.play import Player, play_asgi, whole
 from mockserver.request import Request
 from mockserver.sessions import Sessions
-from mockserver.wire import EXTENSION, SESSION, Wire
+from mockserver.wire import EXTENSION, Wire
 
 logger = logging.getLogger("mockserver")
 
@@ -43,11 +43,8 @@ class App:
         if scope["type"] != "http":
             await _not_http(scope, receive, send)
             return
-        path: str = scope["path"]
-        name: str = scope.get(SESSION) or ""
-        if path.startswith("/@"):
-            name, _, path = path[2:].partition("/")
-            path = "/" + path
+        wire: Wire | None = scope.get("extensions", {}).get(EXTENSION)
+        name, path = _place(scope["path"], wire)
         if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
             await self._open_door(name, path[6:] or "/", scope, receive, send)
             return
@@ -64,10 +61,26 @@ class App:
         if len(body) > self._max_body:
             await self._too_large(scope, send)
             return
+        if wire is None:
+            exchange, journal, clock = self._decide(None, name, path, scope, body)
+            await self._play_elsewhere(exchange, journal, send, clock)
+        elif (player := self._answer(wire, name, path, scope, body)) is not None:
+            await player.wait()
+
+    def handle(self, wire: Wire, scope: Any, body: bytes) -> bool:
+        """Answer at once, or begin to; False: the request is for the door, which takes its time."""
+        name, path = _place(scope["path"], wire)
+        if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
+            return False
+        self._answer(wire, name, path, scope, body)
+        return True
+
+    def _decide(
+        self, wire: Wire | None, name: str, path: str, scope: Any, body: bytes
+    ) -> tuple[Exchange, Journal, Clock]:
         clock = self._clock
         if clock is None:
             clock = self._clock = LoopClock(asyncio.get_running_loop())
-        wire: Wire | None = scope.get("extensions", {}).get(EXTENSION) if "extensions" in scope else None
         session = self.sessions.get(name)
         now = clock.now()
         session.used = now
@@ -77,7 +90,7 @@ class App:
             path,
             scope.get("raw_path") or b"",
             scope["query_string"],
-            scope["headers"] if type(scope["headers"]) is tuple else tuple(scope["headers"]),
+            tuple(scope["headers"]),
             body,
             scope["http_version"],
             name,
@@ -90,31 +103,26 @@ class App:
             decision = session.decide(request)
         except Exception as problem:
             logger.exception("deciding on %s %s failed", request.method, request.path)
-            decision, error = Broken(problem), f"{type(problem).__name__}: {problem}"
+            exchange = Exchange(request, Broken(problem), now)
+            exchange.error = f"{type(problem).__name__}: {problem}"
         else:
-            error = ""
-        exchange = Exchange(request, decision, now)
-        exchange.error = error
-        journal = session.journal
-        journal.add(exchange)
-        if wire is None:
-            await self._play_elsewhere(exchange, journal, send, clock)
-        else:
-            await self._play(exchange, journal, wire, clock)
+            exchange = Exchange(request, decision, now)
+        session.journal.add(exchange)
+        return exchange, session.journal, clock
 
-    async def _play(self, exchange: Exchange, journal: Journal, wire: Wire, clock: Clock) -> None:
-        request = exchange.request
+    def _answer(self, wire: Wire, name: str, path: str, scope: Any, body: bytes) -> Player | None:
+        """Decide and play; the player, where it is not over at once."""
+        exchange, journal, clock = self._decide(wire, name, path, scope, body)
         plan = exchange.plan
         wire.resume_reading()
-        framer = Framer(request.method, request.http_version, wire.keep_alive, self._date())
-        data = whole(plan, framer)
-        if data is not None and not (wire.paused or wire.lost):
-            wire.write(data)
-            wire.finish(not framer.closes)
-            journal.close(exchange, "end", len(data), clock.now() - exchange.started)
-            return
-        if data is not None:
-            framer = Framer(request.method, request.http_version, wire.keep_alive, self._date())
+        framer = Framer(scope["method"], scope["http_version"], wire.keep_alive, self._date())
+        if not (wire.paused or wire.lost):
+            data = whole(plan, framer)
+            if data is not None:
+                wire.write(data)
+                journal.close(exchange, "end", len(data), clock.now() - exchange.started)
+                wire.finish(not framer.closes)
+                return None
 
         def tell(player: Player) -> None:
             journal.close(exchange, player.ended, player.sent, clock.now() - exchange.started, player.late)
@@ -124,12 +132,9 @@ class App:
         except PlanError as error:
             exchange.error = str(error)
             logger.error("%s", error)  # noqa: TRY400  # the sentence is for the user, a traceback says no more
-            wire.write(whole(_refusal(str(error), "plan_refused"), framer) or b"")
-            wire.finish(not framer.closes)
-            journal.close(exchange, "error", wire.sent, clock.now() - exchange.started)
-            return
+            player = Player(_refusal(str(error), "plan_refused"), wire, clock, framer, tell)
         player.start()
-        await player.wait()
+        return player
 
     async def _play_elsewhere(self, exchange: Exchange, journal: Journal, send: Any, clock: Clock) -> None:
         """Without a wire: clean plans only; others raise `PlanError` before a byte is sent."""
@@ -187,6 +192,14 @@ class Broken:
 
     def __init__(self, problem: Exception) -> None:
         self.plan = _refusal(f"the fake server could not decide: {type(problem).__name__}: {problem}", "handler_error")
+
+
+def _place(path: str, wire: Wire | None) -> tuple[str, str]:
+    """The session and the path in it: of `/@NAME/rest`, else of a listener of its own, else the default one."""
+    if path.startswith("/@"):
+        name, _, rest = path[2:].partition("/")
+        return name, "/" + rest
+    return (wire.session or "" if wire is not None else ""), path
 
 
 def _refusal(message: str, code: str) -> Plan:

@@ -1,7 +1,7 @@
 """The command `inferneo-mock`. A user's mistake is one line on stderr and exit code 2, never a traceback.
 
 `serve` prints one ready line to stdout when it answers, and ends at once, with 0, on Ctrl-C and SIGTERM. A subcommand
-is a module of its own with `configure(parser)` and `run(options)`, named in `COMMANDS`, imported only when it is called.
+is a module of its own with `configure(parser)` and `run(options)`, named in `COMMANDS`, imported when it is called.
 """
 
 from __future__ import annotations

@@ -188,6 +188,7 @@ class Journal:
         exchange.sent_bytes = sent_bytes
         exchange.seconds = seconds
         exchange.late = late
+        exchange.request.forget()
         self.ended += 1
         if self._waiters:
             self._wake()

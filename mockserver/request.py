@@ -50,6 +50,10 @@ class Request:
                 return value
         return None
 
+    def forget(self) -> None:
+        """Drop the parsed body; it is parsed again when asked for. Journals keep thousands of requests."""
+        self._parsed = _UNREAD
+
     def json(self) -> Any:
         """The body as plain JSON values. Raises `NotJSON`."""
         if self._parsed is _UNREAD:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import re
 
 from mockserver.cli import environment, fail, until_stopped
@@ -74,6 +75,10 @@ def run(options: argparse.Namespace) -> int:
         fail(f"inferneo-mock serve: cannot listen on {options.host}:{options.port}: {error.strerror or error}")
     except (ValueError, ImportError) as error:
         fail(f"inferneo-mock serve: {error}")
+    # What is loaded stays: the collector need not look at it again and again. The process is ours alone here.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     try:
         print(f"inferneo-mock listening on {server.url} (profile {server.profile})", flush=True)
         until_stopped()

@@ -8,6 +8,10 @@ What is relied on (the same since uvicorn 0.34, proven at start by `mockserver.s
 connection with `app`, `transport`, `flow`, `server_state`; a cycle per request, reached as `receive.__self__`, with
 `response_started`, `response_complete`, `disconnected`, `message_event`, `on_response` and, of httptools, `keep_alive`;
 h11's connection as `conn`. `disconnected = True` makes a cycle inert: uvicorn then sends nothing of its own.
+
+With httptools a request whose body came along is answered without a task: an app that has `handle(wire, scope, body)`
+is called when the last byte was parsed, and says whether it took the request. Bodies above `HELD`, `Expect:
+100-continue` and what the app does not take go through uvicorn's task and the app as an ASGI callable.
 """
 
 from __future__ import annotations
@@ -29,15 +33,15 @@ from uvicorn.server import ServerState
 EXTENSION = "mockserver.wire"
 """The key of the `Wire` in `scope["extensions"]`."""
 
-SESSION = "mockserver.session"
-"""The key, in the scope, of the session that a listener of its own belongs to."""
-
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 _LINGER_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _SIOCOUTQNSD = 0x894B
 """Linux: bytes the kernel has not sent yet (linux/sockios.h)."""
+
+HELD = 60_000
+"""The largest body, in bytes, of a request that is answered without a task (uvicorn stops reading at 65,536)."""
 
 LINGER_SECONDS = 1.0
 """How long a closing connection still reads (and drops) what its peer had already sent."""
@@ -65,14 +69,16 @@ class Wire:
         "on_resume",
         "paused",
         "sent",
+        "session",
     )
 
-    def __init__(self, protocol: Any, transport: Any, connection: int) -> None:
+    def __init__(self, protocol: Any, transport: Any, connection: int, session: str | None) -> None:
         self._protocol = protocol
         self._transport = transport
         self._cycle: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self.connection = connection
+        self.session = session
         self.on_connection = 0
         self.sent = 0
         self.lost = False
@@ -226,10 +232,11 @@ class Wire:
     # events of the protocol
 
     def begin(self, cycle: Any) -> None:
-        """A request starts; `cycle` is uvicorn's."""
-        self._cycle = cycle
-        self.on_connection += 1
-        self.sent = 0
+        """A request starts; `cycle` is uvicorn's. Saying it twice of one request is saying it once."""
+        if cycle is not self._cycle:
+            self._cycle = cycle
+            self.on_connection += 1
+            self.sent = 0
 
     def _left(self) -> None:
         self.lost = True
@@ -291,21 +298,21 @@ class _Mixin:
     app: Any
     flow: Any
     server_state: Any
+    config: Any
+    wire_handle: Any
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # a mixin: the protocol is the other base
         state: _State = self.server_state
         self.access_log = False
-        wire = self.wire = Wire(self, transport, next(state.numbers))
+        self.wire_handle = getattr(self.config.app, "handle", None)
+        wire = self.wire = Wire(self, transport, next(state.numbers), state.session)
         inner: App = self.app
         extensions = {EXTENSION: wire}
-        session = state.session
 
         def app(scope: Scope, receive: Any, send: Any) -> Awaitable[None]:
             wire.begin(receive.__self__)
             scope["extensions"] = extensions
-            if session is not None:
-                scope[SESSION] = session
             return inner(scope, receive, send)
 
         self.app = app
@@ -359,7 +366,47 @@ def _httptools_class() -> type[asyncio.Protocol]:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     class HttpToolsWire(_Mixin, HttpToolsProtocol):
-        """httptools: it keeps no state of responses."""
+        """httptools: it keeps no state of responses, and a request is answered where its last byte was parsed."""
+
+        wire_held: Any = None
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            self._unset_keepalive_if_required()
+            if self.wire_handle is None or cycle.waiting_for_100_continue or app is not self.app:
+                super()._start_asgi_task(cycle, app)
+            elif cycle.more_body:
+                self.wire_held = cycle
+            else:
+                self.loop.call_soon(self.wire_answer, cycle)
+
+        def on_body(self, body: bytes) -> None:
+            super().on_body(body)
+            held = self.wire_held
+            if held is not None and len(held.body) > HELD:
+                self.wire_held = None
+                super()._start_asgi_task(held, self.app)
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            held = self.wire_held
+            if held is not None:
+                self.wire_held = None
+                self.wire_answer(held)
+
+        def wire_answer(self, cycle: Any) -> None:
+            wire = self.wire
+            if wire.lost or wire.closing:
+                cycle.disconnected = True
+                return
+            wire.begin(cycle)
+            try:
+                taken = self.wire_handle(wire, cycle.scope, bytes(cycle.body))
+            except Exception:
+                self.logger.exception("the answer to %s failed", cycle.scope["path"])
+                wire.abort()
+            else:
+                if not taken:
+                    super()._start_asgi_task(cycle, self.app)
 
         def wire_keeps(self, cycle: Any) -> bool:
             keeps: bool = cycle.keep_alive
