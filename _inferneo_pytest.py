@@ -37,6 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """`pytest --pyargs contracts.suite --inferneo-url URL` works without `-p contracts.plugin`."""
+    named = any(argument.startswith("contracts.suite") for argument in args)
+    if named and not early_config.pluginmanager.has_plugin("contracts.plugin"):
+        early_config.pluginmanager.import_plugin("contracts.plugin")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Remember whether the test itself failed: then the session's problems are told, not raised on top of it."""

@@ -85,7 +85,7 @@ BODIES: tuple[tuple[bytes, str], ...] = (
     (b"model=x&prompt=y", "a form"),
 )
 HUGE = 2**31, 2**31 - 1, 2**32, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, -(2**31), -(2**63), -(2**64)
-ODD = (
+ODD: tuple[Any, ...] = (
     *HUGE,
     1e308,
     -1e308,
@@ -139,7 +139,7 @@ FIELDS = (
     "prompt",
     "model",
 )
-PARTS = (
+PARTS: tuple[Any, ...] = (
     [{"type": "nope"}],
     [{"type": "text"}],
     [{"text": "x"}],
@@ -288,4 +288,4 @@ BAD_TYPES = Domain("a value of the wrong type", _of_fields(TYPES), _held_fields(
 BAD_VALUES = Domain("a value out of its range", _of_fields(RANGES), _held_fields(RANGES), NEEDS)
 MISSING = Domain("a request without a required field", _missing, _held_missing, NEEDS)
 UNKNOWN_FIELDS = Domain("a request with an unknown field", _unknown, None, NEEDS)
-SPOILT = Domain("a spoilt request", lambda target: _spoilt(target), None, NEEDS)
+SPOILT = Domain("a spoilt request", _spoilt, None, NEEDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ class Scene:
 
     def curl(self, base_url: str) -> str:
         """For the report: how to arm the fake, and the task."""
-        return f"curl -X PUT {base_url}/@x/_mock/script -d '{json.dumps(self.script)}'; task {json.dumps(self.task.to_json())}"
+        arm = f"curl -X PUT {base_url}/@x/_mock/script -d {shlex.quote(json.dumps(self.script))}"
+        return f"{arm}; task {json.dumps(self.task.to_json())}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

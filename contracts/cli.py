@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class Usage(Exception):
+class Usage(Exception):  # noqa: N818 - it says what was found, in the law's words
     """A mistake of the user; the message is the one line that is shown."""
 
 

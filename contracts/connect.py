@@ -11,7 +11,7 @@ from contracts.target import Target
 from contracts.wire import NoAnswer
 
 
-class Unreachable(Exception):
+class Unreachable(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The target cannot be judged: nothing answers there, or no model can be found. One line."""
 
 

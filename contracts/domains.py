@@ -103,7 +103,7 @@ def _drawn(
             call = call.with_(messages=history)
         return call
 
-    return lambda target: calls(target)
+    return calls
 
 
 def plain(target: AnyTarget, call: Call) -> bool:
@@ -111,14 +111,16 @@ def plain(target: AnyTarget, call: Call) -> bool:
     body = call.document
     if call.method != "POST" or call.path not in (CHAT, TEXT) or not isinstance(body, dict):
         return False
-    if dict((k.lower(), v) for k, v in call.fields).get("content-type") != "application/json":
+    if {k.lower(): v for k, v in call.fields}.get("content-type") != "application/json":
         return False
     if set(body) - PLAIN_KEYS or body.get("model") != target.model or not call.body.startswith(b"{"):
         return False
+    limit: Any
+    temperature: Any
     limit, temperature, stream = body.get("max_tokens"), body.get("temperature"), body.get("stream", False)
     if not (limit is None or (type(limit) is int and 1 <= limit <= 2000)) or type(stream) is not bool:
         return False
-    if "temperature" in body and (type(temperature) not in (int, float) or not 0 <= temperature <= 2):
+    if "temperature" in body and (type(temperature) not in (int, float) or not 0 <= float(temperature) <= 2):
         return False
     if "seed" in body and type(body["seed"]) is not int:
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -175,7 +176,7 @@ def _enumerate(law: Law, target: RecordedTarget, trial: _Trial) -> None:
             raise
 
 
-def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Any) -> Verdict:
+def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Callable[..., Verdict]) -> Verdict:
     """The minimal case once more: its breach is the one that is told."""
     breach = trial.breach
     assert breach is not None

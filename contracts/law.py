@@ -20,7 +20,7 @@ Level: TypeAlias = Literal["must", "should"]
 Function = TypeVar("Function", bound=Callable[..., None])
 
 
-class Breach(Exception):
+class Breach(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The law is broken: what was expected, what was got."""
 
     def __init__(self, expected: str, got: object) -> None:
@@ -32,15 +32,15 @@ class Breach(Exception):
         return f"expected {self.expected}; got {self.got}"
 
 
-class Unsupported(Exception):
+class Unsupported(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The target lacks the capability that the law speaks of."""
 
 
-class Unjudged(Exception):
+class Unjudged(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The answer cannot be judged by this law; the law that can is named."""
 
 
-class Vacuous(Exception):
+class Vacuous(Exception):  # noqa: N818 - it says what was found, in the law's words
     """This case does not raise the law's question."""
 
 
@@ -113,7 +113,7 @@ _LAWS: dict[str, Law] = {}
 
 
 def law(
-    id: str,
+    id: str,  # noqa: A002 - the name of the field
     *,
     over: Domain[Any] | None = None,
     needs: set[str] | frozenset[str] = frozenset(),
@@ -147,14 +147,14 @@ def laws(side: str | None = None) -> list[Law]:
     return [one for _, one in sorted(_LAWS.items()) if side in (None, one.side)]
 
 
-def find(id: str) -> Law:
+def find(name: str) -> Law:
     """The law of that id (any case). Raises `LookupError` that names the nearest ids."""
     import difflib
 
     known = {one.id: one for one in laws()}
-    if id.upper() in known:
-        return known[id.upper()]
-    near = difflib.get_close_matches(id.upper(), known, 3)
+    if name.upper() in known:
+        return known[name.upper()]
+    near = difflib.get_close_matches(name.upper(), known, 3)
     raise LookupError(
-        f"unknown law {id!r}; {'did you mean ' + ' or '.join(near) if near else 'inferneo-contracts list shows all'}"
+        f"unknown law {name!r}; {'did you mean ' + ' or '.join(near) if near else 'inferneo-contracts list shows all'}"
     )

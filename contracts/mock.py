@@ -18,7 +18,7 @@ READY = re.compile(r"listening on (http://\S+)")
 START = [sys.executable, "-c", "from mockserver.cli import main; raise SystemExit(main())", "serve", "--port", "0"]
 
 
-class MockFailed(Exception):
+class MockFailed(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The fake server did not start, or refused to be armed."""
 
 

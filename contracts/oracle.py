@@ -21,7 +21,7 @@ FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*\Z", re.DO
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;.*)?\Z", re.DOTALL)
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818 - it says what was found, in the law's words
     """The bytes are no HTTP/1.1 response; the message says what was wrong and the bytes seen."""
 
 

@@ -34,7 +34,9 @@ IGNORED = frozenset({"n", "logprobs", "chat_logprobs", "echo", "stream_usage"})
 
 PROFILES: dict[str, Profile] = {
     "docs": Profile("docs", ("error",), (404,), info=True, model_get=True, health=True),
-    "engine": Profile("engine", ("detail",), (), (0.0, None), top_p_zero=False, nulls=False, health=True, lacks=IGNORED),
+    "engine": Profile(
+        "engine", ("detail",), (), (0.0, None), top_p_zero=False, nulls=False, health=True, lacks=IGNORED
+    ),
     "openai": Profile("openai", ("error",), (400, 404, 422)),
 }
 

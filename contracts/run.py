@@ -52,9 +52,9 @@ def run(options: argparse.Namespace) -> int:
             urls = [mock]
         settings = Options(
             urls=tuple(urls),
-            model=target.get("model") or getattr(options, "model", ""),
-            api_key=target.get("api_key") or getattr(options, "api_key", ""),
-            profile=target.get("profile") or getattr(options, "profile", None) or ("docs" if embedded else ""),
+            model=str(target.get("model") or getattr(options, "model", "")),
+            api_key=str(target.get("api_key") or getattr(options, "api_key", "")),
+            profile=str(target.get("profile") or getattr(options, "profile", None) or ("docs" if embedded else "")),
         )
         for url in urls:
             connect(url, settings)

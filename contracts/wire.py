@@ -17,7 +17,7 @@ from contracts.exchange import Call, Exchange
 from contracts.oracle import Event, EventReader, Malformed, Response, read_response
 
 
-class NoAnswer(Exception):
+class NoAnswer(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The server gave no whole response head: refused, closed, reset, silent, or no HTTP. `how` is one of these."""
 
     def __init__(self, how: str, call: Call | None, detail: str = "") -> None:

@@ -107,7 +107,7 @@ def a_truncation_is_told_from_a_timeout(bench: Bench, case: CutAt) -> None:
 
 @law("C-CUT-09", over=WHAT, examples=2, source="engine-wire.md; laws.md 8")
 def a_stream_with_done_needs_no_finish(bench: Bench, what: Endpoint) -> None:
-    """A stream with [DONE] but no finish_reason ends, in order or by an error of the client's own, with all its text."""
+    """A stream with [DONE] but no finish_reason ends, in order or by an error of the client's own, with all text."""
     outcome = bench.play(rule(TEXT, {"kind": "no-finish"}), what=what, stream=True).outcome
     expect(outcome.text == TEXT, f"{TEXT!r}", outcome.text)
     expect(outcome.problem is None or outcome.problem.kind != "leak", "no foreign exception", outcome.problem)

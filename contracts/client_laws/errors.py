@@ -149,7 +149,9 @@ def the_other_mode_is_never_silence(bench: Bench, stream: bool) -> None:
 )
 def what_is_no_http_is_an_error(bench: Bench, kind: str) -> None:
     """A broken response head is an error of the client's own."""
-    settings = {"garbage-status": {"line": "HTTP/1.1 abc Nope"}, "half-head": {"after_bytes": 30}}.get(kind, {})
+    settings: dict[str, Any] = {"garbage-status": {"line": "HTTP/1.1 abc Nope"}, "half-head": {"after_bytes": 30}}.get(
+        kind, {}
+    )
     outcome = bench.play(rule(TEXT, {"kind": kind, **settings})).outcome
     expect(
         outcome.problem is not None and outcome.problem.kind in ("connection", "protocol"),

@@ -92,7 +92,7 @@ TRUTH_BREAKERS = {
 
 @law("C-FAULT-06", over=FAULTS, examples=60, source="laws.md 43")
 def what_is_handed_out_was_said(bench: Bench, case: Faulty) -> None:
-    """What a client hands out under a fault of transport is a beginning of what was said: nothing invented, nothing lost.
+    """What a client hands out under a fault of transport begins what was said: nothing invented, nothing lost.
 
     Faults that change what is said are left out, and so are those that put another answer in its place.
     """

@@ -1,4 +1,4 @@
-"""Retrying: as often as promised, never after the first token, never what must not be repeated, when the server says."""
+"""Retrying: as often as promised, never after the first token, never what is final."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def streamed_choices_join_to_whole_ones(target: Target, call: Call) -> None:
 
 @law("S-CHOICE-04", over=CALLS, needs={"n"}, examples=4, source="metamorphic")
 def several_choices_cost_more(target: Target, call: Call) -> None:
-    """Two choices are counted: their completion_tokens are not fewer than one choice's, nor more than 2 x max_tokens."""
+    """Two choices are counted: their completion_tokens are not fewer than one choice's, nor above 2 x max_tokens."""
     if call.streams:
         raise Vacuous("streamed")
     limit = call.document.get("max_tokens")

@@ -59,7 +59,7 @@ def each_gets_its_own_kind(target: Target, calls: list[Call]) -> None:
 @law("S-ALONE-03", over=STREAM_GROUP, live=True, examples=4, source=SOURCE)
 def streams_are_not_mixed(target: Target, calls: list[Call]) -> None:
     """Of several streams at once each has one id, and no two have the same."""
-    ids = []
+    ids: list[str] = []
     for exchange in at_once(target, calls):
         said = {str(document.get("id")) for document in documents(exchange)}
         if len(said) != 1:

@@ -89,7 +89,7 @@ def of_the_api(exchange: Exchange) -> bool:
 
 @law("S-REFUSE-03", over=REFUSALS, examples=1, source="laws.md 28; api.md, Errors")
 def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None:
-    """The body of a 4xx of the API is a JSON object of the profile's shape: `error` by the docs, `detail` by the engine.
+    """The body of a 4xx of the API is JSON of the profile's shape: `error` by the docs, `detail` by the engine.
 
     Under the profile openai only the generating endpoints promise this: what is refused for its path or method is often
     refused by the framework below the API, in a shape of its own.
@@ -171,7 +171,7 @@ def what_is_required_is_required(target: Target, bad: Bad) -> None:
 
 @law("S-REFUSE-10", over=BAD_TYPES, examples=40, source="laws.md 31")
 def a_value_of_the_wrong_type_is_refused(target: Target, bad: Bad) -> None:
-    """A value that no reading makes a value of the field's type is refused by a 4xx (numbers in strings may be read)."""
+    """A value that cannot be read as the field's type is refused by a 4xx (a number in a string may be read)."""
     refused(target.send(bad.call), bad.what)
 
 

@@ -169,7 +169,7 @@ def _cut_call(draw: st.DrawFn, target: Target) -> tuple[Call, list[int]]:
     return call, sorted(draw(st.sets(st.integers(1, size - 1), min_size=1, max_size=4)))
 
 
-CUT_CALLS = Domain("a call and places to cut its bytes", lambda target: _cut_call(target), None, WHOLE.needs)
+CUT_CALLS = Domain("a call and places to cut its bytes", _cut_call, None, WHOLE.needs)
 
 
 @law("S-SAME-13", over=CUT_CALLS, live=True, needs=DET, source="RFC 9112: a message is a sequence of octets")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeGuard
 
 from contracts.answers import FINISH_REASONS, answer, choices, documents
 from contracts.domains import CALLS, CHAT_STREAMS, CHATS, PROMPT_STREAMS, PROMPTS, STREAMS, WHOLE
@@ -14,7 +14,7 @@ from contracts.target import Target
 SOURCE = "api.md, REST"
 
 
-def is_int(value: Any) -> bool:
+def is_int(value: Any) -> TypeGuard[int]:
     """Whether a JSON value is an integer (true is none)."""
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -26,7 +26,7 @@ def a_chat_answer_has_a_message(target: Target, call: Call) -> None:
     found = document.get("choices")
     expect(isinstance(found, list) and bool(found), "a non-empty list of choices", found)
     for choice in choices(document):
-        message = choice.get("message")
+        message: Any = choice.get("message")
         expect(isinstance(message, dict), "a message object in each choice", choice)
         expect(message.get("role") == "assistant", "message.role 'assistant'", message)
         has_call = bool(message.get("tool_calls") or message.get("refusal"))
@@ -124,7 +124,7 @@ def a_chat_chunk_has_a_delta(target: Target, call: Call) -> None:
     """Each choice of a chat chunk has a delta, and its content is a string, null or absent."""
     for document in documents(target.send(call)):
         for choice in choices(document):
-            delta = choice.get("delta")
+            delta: Any = choice.get("delta")
             expect(isinstance(delta, dict), "a delta object", choice)
             content = delta.get("content")
             expect(content is None or isinstance(content, str), "delta.content a string, null or absent", delta)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from contracts.answers import DONE, answer, documents, read, tokens
 from contracts.domains import CALLS, LONGER, STREAMS, USAGE_STREAMS, WHOLE, Longer
 from contracts.exchange import Call
@@ -26,7 +28,7 @@ def usage_adds_up(target: Target, call: Call) -> None:
 @law("S-USAGE-02", over=WHOLE, source=SOURCE)
 def an_answer_has_a_usage(target: Target, call: Call) -> None:
     """An answer has a usage with three counts, integers of zero or more."""
-    usage = answer(target.send(call)).get("usage")
+    usage: Any = answer(target.send(call)).get("usage")
     expect(isinstance(usage, dict), "a usage object", usage)
     for name in NAMES:
         expect(is_int(usage.get(name)) and usage[name] >= 0, f"usage.{name} an integer of 0 or more", usage)
