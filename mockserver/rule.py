@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from .errors import ScriptError
-from .faults import Fault, fault_schema, parse_fault, parse_faults
+from .faults import Fault, fault_definitions, parse_fault, parse_faults
 from .match import EVERYTHING, Matcher, matcher_schema, matcher_to_json, parse_matcher
 from .reply import Reply, parse_reply, reply_schema, reply_to_json
 from .settings import Codec, Key, child, dump_object, object_schema, parse_object, wrong
@@ -112,4 +112,4 @@ def rule_schema() -> dict[str, Any]:
 
 def definitions() -> dict[str, Any]:
     """The `$defs` of a script's schema."""
-    return {"rule": rule_schema(), "match": matcher_schema(), "reply": reply_schema(), "fault": fault_schema()}
+    return {"rule": rule_schema(), "match": matcher_schema(), "reply": reply_schema(), **fault_definitions()}

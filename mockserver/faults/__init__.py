@@ -35,7 +35,7 @@ from .bad_json import BadJson
 from .cut import Cut, SlowClose
 from .delay import Delay
 from .drop import Drop
-from .fault import Fault, fault_schema, kinds, parse_fault, parse_faults
+from .fault import Fault, fault_definitions, kinds, parse_fault, parse_faults
 from .stall import Stalled
 from .status import Status
 from .when import ALWAYS, When
@@ -51,7 +51,7 @@ __all__ = [
     "Stalled",
     "Status",
     "When",
-    "fault_schema",
+    "fault_definitions",
     "kinds",
     "parse_fault",
     "parse_faults",

@@ -106,10 +106,13 @@ def parse_faults(value: Any, path: str = "$") -> tuple[Fault, ...]:
     return (parse_fault(value, path),)
 
 
-def fault_schema() -> dict[str, Any]:
-    """The JSON Schema of a fault, every kind in it."""
-    objects = [
-        {"description": (cls.__doc__ or "").split("\n")[0], **object_schema(cls, {"kind": {"const": kind}})}
-        for kind, cls in _KINDS.items()
-    ]
-    return {"anyOf": [{"enum": list(_KINDS)}, *objects]}
+def fault_definitions() -> dict[str, Any]:
+    """The JSON Schema of a fault, every kind in it, and of its `when`: two entries of `$defs`."""
+    objects = [_kind_schema(kind, cls) for kind, cls in _KINDS.items()]
+    return {"fault": {"anyOf": [{"enum": list(_KINDS)}, *objects]}, "when": object_schema(When)}
+
+
+def _kind_schema(kind: str, cls: type[Fault]) -> dict[str, Any]:
+    found = object_schema(cls, {"kind": {"const": kind}})
+    properties = {**found["properties"], "when": {"$ref": "#/$defs/when"}}
+    return {"description": (cls.__doc__ or "").split("\n")[0], **found, "properties": properties}

@@ -26,14 +26,14 @@ from strategies import (
 
 from mockserver.connection import ORDERLY
 from mockserver.errors import ScriptError
-from mockserver.faults import Fault, When, fault_schema, kinds, parse_fault, parse_faults
+from mockserver.faults import Fault, When, fault_definitions, kinds, parse_fault, parse_faults
 from mockserver.faults.edit import leaves, total, wire_bytes
 from mockserver.faults.fault import fault as register
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Step, Wait
 
 KINDS = sorted(kinds())
-SCHEMA = Draft202012Validator({"$defs": {"fault": fault_schema()}, "$ref": "#/$defs/fault"})
+SCHEMA = Draft202012Validator({"$defs": fault_definitions(), "$ref": "#/$defs/fault"})
 
 
 def applied(plan: Plan, many: tuple[Fault, ...], seed: int = 0) -> Plan:
