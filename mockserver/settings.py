@@ -339,7 +339,7 @@ def parse_object(cls: type[T], value: Any, path: str, also: tuple[str, ...] = ()
     except ScriptError as error:
         if error.path.startswith("$"):
             raise
-        raise ScriptError(error.message, child(path, error.path) if error.path else path) from error
+        raise ScriptError(error.message, f"{path}.{error.path}" if error.path else path) from error
 
 
 def dump_object(value: Any) -> Any:

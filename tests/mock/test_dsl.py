@@ -10,6 +10,7 @@ import pytest
 from mockserver import dsl
 from mockserver.dsl import RuleDraft, chat, completion, fault, on, request
 from mockserver.errors import ScriptError
+from mockserver.reply import ToolCall
 from mockserver.rule import Rule, parse_rule
 from mockserver.script import parse_script
 
@@ -64,7 +65,7 @@ def test_every_word_makes_a_value_of_json() -> None:
         on(chat(contains="a") | ~completion(stream=True) & request(nth=2)).reply(dsl.error(503, "no", code="x")),
         on(dsl.embeddings()).reply(dsl.embedding((0.5, 1.0))),
         on(dsl.models()).reply(dsl.json({"a": 1}, 201)).named("models"),
-        on().reply(dsl.tool_calls(("f", {"a": 1}), dsl.ToolCall("g"), text="so")),
+        on().reply(dsl.tool_calls(("f", {"a": 1}), ToolCall("g"), text="so")),
         on(request(path="/x*")).reply(dsl.raw(b"\xff")).reply(dsl.fixture("f")).reply(dsl.choices((dsl.text("a"),))),
         Rule(faults=((fault("stall", after_events=1), dsl.delay(1), dsl.stall()),)),
         seed=7,
