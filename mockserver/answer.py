@@ -169,7 +169,9 @@ class Answerer:
             reply = reply if isinstance(kept, Plan) else kept
         if reply.pacing == NO_PACING:
             return plan
-        return latency.pace(plan, latency.gaps(reply.pacing, seed * 1_000_003 + request.number))
+        cost = self.account(request, reply, seed=seed)
+        waits = latency.gaps(reply.pacing, seed * 1_000_003 + request.number)
+        return latency.pace(plan, waits, 1 if cost is None else cost.tokens)
 
     def _remember(self, key: tuple[str, bytes, int, int], reply: Reply | None, made: Prepared | None) -> None:
         if made is None or len(key[1]) > _SMALL or len(made.parts) > _REMEMBERED:

@@ -19,7 +19,7 @@ from mockserver.fields import KEYS, Field, Grammar, Messages
 from mockserver.jsontext import Reading
 from mockserver.plan import Headers
 from mockserver.suggest import unknown
-from mockserver.template import Style, Template
+from mockserver.template import Style, Template, holes_of
 from mockserver.validate import TYPES
 
 ACTIONS = (
@@ -173,6 +173,7 @@ def compile_profile(data: Mapping[str, Any]) -> Profile:
 def _compile(data: Mapping[str, Any]) -> Profile:
     style = Style(**data.get("json", {}))
     documents = {name: Template(document, style) for name, document in data["documents"].items()}
+    _check_holes(documents)
     routes = {path: _route(path, entry) for path, entry in data["routes"].items()}
     messages = data.get("messages", {})
     return Profile(
@@ -255,6 +256,22 @@ def _complaints(entry: Mapping[str, Any], style: Style) -> Complaints:
         issue=None if issue is None else Template(issue, style),
         status=entry.get("status", 400),
     )
+
+
+_HOLES = {
+    *("id", "created", "model", "index", "text", "finish", "logprobs", "has_logprobs", "choices", "usage", "no_usage"),
+    *("tool", "tool_calls", "call", "name", "prompt_tokens", "completion_tokens", "total_tokens"),
+    *("message", "type", "param", "code", "status", "models", "data", "embedding"),
+}
+_FREE = {"model", "info", "stats"}
+"""Documents that may ask for any fact of a model or of the server."""
+
+
+def _check_holes(documents: Mapping[str, Template]) -> None:
+    for name, template in documents.items():
+        for hole in sorted(holes_of(template.document) - _HOLES):
+            if name not in _FREE:
+                raise ProfileError(f"documents.{name}: {unknown('hole', '$' + hole, _HOLES)}")
 
 
 _EVENTS: Sequence[str] = ("role", "content", "tool", "arguments", "finish")

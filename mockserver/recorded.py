@@ -34,15 +34,17 @@ def find(name: str) -> Reply | Plan:
     if name not in names():
         raise ScriptError(unknown("fixture", name, names()))
     if "/" in name:
-        return _recorded((root / "recorded" / f"{name}.http").read_bytes())
+        data = (root / "recorded" / f"{name}.http").read_bytes().partition(b"### RESPONSE\n")[2]
+        if not data.startswith(b"HTTP/"):
+            raise ScriptError(f"the recording {name!r} holds no response: the server sent none")
+        return _recorded(data)
     reply = parse_reply(json.loads((root / "replies" / f"{name}.json").read_text(encoding="utf-8")))
     if isinstance(reply, Fixture):
         raise ScriptError(f"the fixture {name!r} is only the name of another, {reply.fixture!r}; use that")
     return reply
 
 
-def _recorded(data: bytes) -> Plan:
-    response = data.partition(b"### RESPONSE\n")[2]
+def _recorded(response: bytes) -> Plan:
     head, _, body = response.partition(b"\r\n\r\n")
     while head.startswith(b"HTTP/1.1 1"):  # 100 Continue stands before the response
         head, _, body = body.partition(b"\r\n\r\n")

@@ -12,6 +12,7 @@ import msgspec
 
 from mockserver.plan import Body, Head, Headers, Plan
 from mockserver.profile import Profile
+from mockserver.template import holes_of
 from mockserver.validate import Branch, Issue
 
 _SHOWN = 100
@@ -29,6 +30,8 @@ def refuse(profile: Profile, error: str, headers: Headers = (), /, **values: Any
     encode = profile.style.encode
     filled = {key: encode(_short(value)) for key, value in values.items()}
     filled.setdefault("message", encode(error))
+    for hole in holes_of(found.message.document):
+        filled.setdefault(hole, b'"?"')
     if found.text is not None:
         plain = ((b"content-type", b"text/plain; charset=utf-8"),)
         return respond(found.status, (*plain, *found.headers, *headers), found.text.encode())

@@ -155,8 +155,8 @@ def test_parsing() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["fast", 5, {"speeed": 1}, {"speed": 0}, {"itl": -1}, {"itl": True}, {"itl": float("nan")}, {"slots": 0}, {"queue": -1},
-     {"slots": 1.5}, {"distribution": "uniform"}, {"timings": [-1]}, {"overflow": 5}, {"preset": "x"}],
+    ["fast", 5, {"speeed": 1}, {"speed": 0}, {"itl": -1}, {"itl": True}, {"itl": float("nan")}, {"slots": 0},
+     {"queue": -1}, {"slots": 1.5}, {"distribution": "uniform"}, {"timings": [-1]}, {"overflow": 5}, {"preset": "x"}],
 )  # fmt: skip
 def test_bad_latencies(value: Any) -> None:
     """One sentence that names the setting."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from asking import CHAT, COMPLETIONS, LLAMA, MODELS, ask, body, chat, completion, events, marks, post, reply, status
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +32,7 @@ def text(fields: dict[str, Any], **settings: Any) -> str:
 def test_a_stream_says_what_the_whole_response_says(
     prompt: str, k: int, stop: Any, temperature: Any, n: int, usage: bool, is_chat: bool, profile: str
 ) -> None:
-    """Per choice: the same text, one finish reason, last; one id, one time, one model; usage adds up and is the same."""
+    """Per choice: the same text, one finish reason, last; one id, time and model; usage adds up and is the same."""
     model = MODELS[profile]
     fields = {"max_tokens": k, "stop": stop, "n": n, "temperature": temperature}
     fields = {key: value for key, value in fields.items() if value is not None}
