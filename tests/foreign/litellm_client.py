@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import litellm
+import litellm  # type: ignore[import-not-found]  # only in its own environment
 
 MESSAGES = [{"role": "user", "content": "Say hello"}]
 

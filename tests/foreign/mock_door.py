@@ -17,7 +17,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 READY = re.compile(r"inferneo-mock listening on (http://127\.0\.0\.1:\d+) \(profile \S+\)")
 
-TOOL = {
+TOOL: Any = {
     "type": "function",
     "function": {
         "name": "weather",
@@ -31,7 +31,10 @@ TOOL = {
     },
 }
 
-HELLO = [{"role": "user", "content": "Say hello"}]
+HELLO: Any = [{"role": "user", "content": "Say hello"}]
+
+KEY: Any = "sk-test"
+"""Any: their annotations ask for classes of theirs where plain values do."""
 
 STATUS_CLASSES = {
     400: "BadRequestError",

@@ -35,7 +35,7 @@ def curl(*words: str, data: str | None = None) -> Answer:
     done = subprocess.run(command, input=data and data.encode(), capture_output=True, check=False)
     assert done.returncode == 0, f"curl exit {done.returncode}: {done.stderr.decode()}"
     text = done.stdout.decode()
-    earlier = []
+    earlier: list[int] = []
     while True:
         head, _, text = text.partition("\r\n\r\n")
         first, *lines = head.split("\r\n")

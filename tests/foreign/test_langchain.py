@@ -8,7 +8,7 @@ import openai
 import pytest
 from langchain_core.messages import AIMessageChunk, ToolMessage
 from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
-from mock_door import TOOL, Mock
+from mock_door import KEY, TOOL, Mock
 from pydantic import BaseModel
 
 
@@ -22,7 +22,7 @@ class Report(BaseModel):
 
 @pytest.fixture
 def chat(mock: Mock) -> ChatOpenAI:
-    return ChatOpenAI(model=mock.chat_model, base_url=mock.base, api_key="sk-test", max_retries=0, temperature=0)  # type: ignore[arg-type]  # a str is coerced
+    return ChatOpenAI(model=mock.chat_model, base_url=mock.base, api_key=KEY, max_retries=0, temperature=0)
 
 
 def test_invoke(chat: ChatOpenAI) -> None:
@@ -42,7 +42,7 @@ def test_stream(chat: ChatOpenAI) -> None:
     assert len(parts) > 2
     total = parts[0]
     for part in parts[1:]:
-        total = total + part  # type: ignore[assignment]  # their __add__ is wider
+        total = total + part
     assert isinstance(total, AIMessageChunk)
     assert total.content == whole.content
     assert total.usage_metadata is not None
@@ -80,9 +80,7 @@ def test_structured_output(chat: ChatOpenAI, method: Literal["json_schema", "fun
 
 def test_completions(mock: Mock) -> None:
     """The older text model, several prompts at once and streamed."""
-    llm = OpenAI(
-        model=mock.text_model, base_url=mock.base, api_key="sk-test", max_retries=0, temperature=0, max_tokens=8
-    )  # type: ignore[arg-type]  # a str is coerced
+    llm = OpenAI(model=mock.text_model, base_url=mock.base, api_key=KEY, max_retries=0, temperature=0, max_tokens=8)
     result = llm.generate(["One", "Two"])
     assert [len(generations) for generations in result.generations] == [1, 1]
     assert result.llm_output is not None
@@ -95,8 +93,8 @@ def test_embeddings(mock: Mock) -> None:
     embeddings = OpenAIEmbeddings(
         model=mock.embedding_model,
         base_url=mock.base,
-        api_key="sk-test",
-        check_embedding_ctx_length=False,  # type: ignore[arg-type]  # a str is coerced
+        api_key=KEY,
+        check_embedding_ctx_length=False,
     )
     first, second = embeddings.embed_documents(["robot", "other"])
     assert embeddings.embed_query("robot") == pytest.approx(first, abs=1e-6)
@@ -112,7 +110,7 @@ def test_an_error_and_a_retry(mock: Mock) -> None:
         [],
         [{"kind": "status", "status": 401, "retry_after": 0}],
     )
-    chat = ChatOpenAI(model=model, base_url=mock.base, api_key="sk-test", max_retries=1)  # type: ignore[arg-type]  # a str is coerced
+    chat = ChatOpenAI(model=model, base_url=mock.base, api_key=KEY, max_retries=1)
     assert chat.invoke("Say hello").content
     with pytest.raises(openai.AuthenticationError):
         chat.invoke("Say hello")

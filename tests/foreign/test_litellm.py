@@ -18,7 +18,7 @@ TARGETS = HERE.parents[1] / "tools" / "targets"
 PINNED = "litellm[mcp]==1.106.2"
 """Its tool calls import `mcp`."""
 
-SCHEMA: dict[str, Any] = TOOL["function"]["parameters"]  # type: ignore[index]  # a plain dict
+SCHEMA: dict[str, Any] = TOOL["function"]["parameters"]
 SCENARIOS = ["chat", "stream", "text", "text_stream", "embedding", "tools", "tools_stream", "structured", "at_once"]
 
 INSTALL = "import sys; from _install import Packages, cache_directory, install; \
@@ -34,7 +34,7 @@ def python() -> str:
 
 
 def ask(python: str, mock: Mock, scenarios: list[str], **more: Any) -> list[dict[str, Any]]:
-    """Each scenario's line, in order. What litellm would fetch at import comes from its wheel; every other way out is shut."""
+    """Each scenario's line, in order. What litellm would fetch comes from its wheel; every other way out is shut."""
     order = {
         "base": mock.base,
         "chat_model": mock.chat_model,
@@ -49,6 +49,7 @@ def ask(python: str, mock: Mock, scenarios: list[str], **more: Any) -> list[dict
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+        "HF_HUB_OFFLINE": "1",
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "NO_PROXY": "127.0.0.1",
     }
@@ -87,7 +88,13 @@ def test_everything_it_asks_for(python: str, mock_url: str, profile: str) -> Non
     mock.forget()
 
 
-LITELLM_CLASSES = {**STATUS_CLASSES, 403: "APIError", 409: "APIError", 503: "ServiceUnavailableError"}
+LITELLM_CLASSES = {
+    **STATUS_CLASSES,
+    403: "APIError",
+    409: "APIError",
+    422: "BadRequestError",
+    503: "ServiceUnavailableError",
+}
 """litellm's own classes bear the SDK's names, but for these."""
 
 

@@ -113,7 +113,7 @@ def test_tools(scripts: Path, mock: Mock) -> None:
     answer = served(scripts, mock, "tools", mock.chat_model)
     (whole,) = answer["whole"]["choices"][0]["message"]["tool_calls"]
     (streamed,) = answer["streamed"]["choices"][0]["message"]["tool_calls"]
-    jsonschema.validate(json.loads(whole["function"]["arguments"]), TOOL["function"]["parameters"])  # type: ignore[index]  # a plain dict
+    jsonschema.validate(json.loads(whole["function"]["arguments"]), TOOL["function"]["parameters"])
     assert streamed["function"]["arguments"] == whole["function"]["arguments"]
     assert answer["whole"]["choices"][0]["finish_reason"] == "tool_calls"
 

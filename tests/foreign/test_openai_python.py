@@ -32,7 +32,7 @@ def client(mock: Mock) -> Iterator[openai.OpenAI]:
 
 def test_a_chat_is_answered(client: openai.OpenAI, mock: Mock) -> None:
     """One choice with a text, a true finish reason, usage that sums up, and the model that was asked."""
-    chat = client.chat.completions.create(model=mock.chat_model, messages=HELLO, max_tokens=5)  # type: ignore[arg-type]  # plain dicts
+    chat = client.chat.completions.create(model=mock.chat_model, messages=HELLO, max_tokens=5)
     assert (chat.object, chat.model) == ("chat.completion", mock.chat_model)
     (choice,) = chat.choices
     assert (choice.index, choice.message.role, choice.finish_reason) == (0, "assistant", "length")
@@ -67,7 +67,7 @@ def test_a_stream_joins_to_the_answer(client: openai.OpenAI, mock: Mock) -> None
 
 def test_the_stream_helper_accumulates(client: openai.OpenAI, mock: Mock) -> None:
     """`chat.completions.stream` builds the final completion from the events, and its own checks hold."""
-    with client.chat.completions.stream(model=mock.chat_model, messages=HELLO, max_tokens=200) as stream:  # type: ignore[arg-type]  # plain dicts
+    with client.chat.completions.stream(model=mock.chat_model, messages=HELLO, max_tokens=200) as stream:
         kinds = [event.type for event in stream]
         final = stream.get_final_completion()
     assert "content.delta" in kinds
@@ -91,7 +91,7 @@ def test_logprobs_of_a_chat(client: openai.OpenAI, mock: Mock) -> None:
         messages=HELLO,
         max_tokens=5,
         logprobs=True,
-        top_logprobs=2,  # type: ignore[arg-type]  # plain dicts
+        top_logprobs=2,
     )
     logprobs = chat.choices[0].logprobs
     assert logprobs is not None
@@ -151,7 +151,7 @@ def test_a_tool_is_called(client: openai.OpenAI, mock: Mock) -> None:
         model=mock.chat_model,
         messages=HELLO,
         tools=[TOOL],
-        tool_choice="required",  # type: ignore[arg-type,list-item]  # plain dicts
+        tool_choice="required",
     )
     (choice,) = chat.choices
     assert choice.finish_reason == "tool_calls"
@@ -160,7 +160,7 @@ def test_a_tool_is_called(client: openai.OpenAI, mock: Mock) -> None:
     assert call.type == "function"
     assert call.id
     assert call.function.name == "weather"
-    jsonschema.validate(json.loads(call.function.arguments), TOOL["function"]["parameters"])  # type: ignore[index]  # a plain dict
+    jsonschema.validate(json.loads(call.function.arguments), TOOL["function"]["parameters"])
 
 
 def test_a_streamed_tool_call_adds_up(client: openai.OpenAI, mock: Mock) -> None:
@@ -194,7 +194,7 @@ def test_the_answer_to_a_tool_message(client: openai.OpenAI, mock: Mock) -> None
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
     ]
-    chat = client.chat.completions.create(model=mock.chat_model, messages=messages, tools=[TOOL], max_tokens=40)  # type: ignore[list-item]  # a plain dict
+    chat = client.chat.completions.create(model=mock.chat_model, messages=messages, tools=[TOOL], max_tokens=40)
     assert chat.choices[0].message.content
 
 
@@ -218,17 +218,17 @@ def test_json_object(client: openai.OpenAI, mock: Mock) -> None:
 def test_text_parts_are_one_text(client: openai.OpenAI, mock: Mock) -> None:
     """A content of typed parts is answered as their joined text is."""
     ask: dict[str, Any] = {"model": mock.chat_model, "temperature": 0, "max_tokens": 8}
-    parts = [{"type": "text", "text": "Say "}, {"type": "text", "text": "hello"}]
+    parts: Any = [{"type": "text", "text": "Say "}, {"type": "text", "text": "hello"}]
     by_parts = client.chat.completions.create(**ask, messages=[{"role": "user", "content": parts}])
     assert (
         by_parts.choices[0].message.content
         == client.chat.completions.create(**ask, messages=HELLO).choices[0].message.content
-    )  # type: ignore[arg-type]  # plain dicts
+    )
 
 
 def test_raw_response(client: openai.OpenAI, mock: Mock) -> None:
     """The raw view shows status and headers, and parses to the same."""
-    raw = client.chat.completions.with_raw_response.create(model=mock.chat_model, messages=HELLO, max_tokens=3)  # type: ignore[arg-type]  # plain dicts
+    raw = client.chat.completions.with_raw_response.create(model=mock.chat_model, messages=HELLO, max_tokens=3)
     assert raw.http_response.status_code == 200
     assert raw.headers["content-type"].startswith("application/json")
     assert raw.parse().choices[0].message.content
