@@ -68,7 +68,7 @@ def install(name: str, packages: Packages, cache: Path) -> Path:
         if (directory / ".complete").exists():
             return python
         shutil.rmtree(directory, ignore_errors=True)
-        venv.create(directory, with_pip=True)
+        venv.create(directory, with_pip=bool(packages.pinned or packages.bare))
         for wanted, options in ((packages.pinned, ()), (packages.bare, ("--no-deps",))):
             if wanted:
                 pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
