@@ -1,0 +1,181 @@
+"""Connections of our own pools: httpcore's network backends, made to obey a `Bound`, and countable.
+
+Imported at the first request, because httpcore is most of what a request needs to be imported.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+import weakref
+from typing import Any
+
+from inferneo._bounds import FOREVER, Bound
+from inferneo._http import engine
+
+core: Any = engine()
+
+KEEP_ALIVE: list[tuple[int, int, int]] = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+for _name, _value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPALIVE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5)):
+    if hasattr(socket, _name):  # which of these exist differs by platform
+        KEEP_ALIVE.append((socket.IPPROTO_TCP, getattr(socket, _name), _value))
+
+
+def _left(timeout: float | None, expired: type[Exception]) -> float | None:
+    """What a wait may take now; raises when the phase is over."""
+    if timeout is None:
+        return None
+    left = timeout.left() if type(timeout) is Bound else timeout
+    if left <= 0:
+        raise expired("the time limit passed")
+    return left if left < FOREVER / 2 else None
+
+
+def shutdown(stream: Any) -> None:
+    """End both directions of a connection now; a thread that waits on it wakes up."""
+    try:
+        stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+    except (OSError, AttributeError, ValueError):
+        return  # it is closed already
+
+
+class Stream:
+    """A blocking connection."""
+
+    __slots__ = ("__weakref__", "_inner", "_plain")
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        # A plain socket is read and written here: one call less per chunk, and a bound on the whole of a write.
+        self._plain = None if inner.get_extra_info("ssl_object") else inner.get_extra_info("socket")
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = _left(timeout, core.ReadTimeout)
+        if self._plain is None:
+            data: bytes = self._inner.read(max_bytes, left)
+            return data
+        try:
+            self._plain.settimeout(left)
+            data = self._plain.recv(max_bytes)
+        except TimeoutError as error:
+            raise core.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise core.ReadError(str(error)) from error
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        view = memoryview(buffer)
+        while view:
+            left = _left(timeout, core.WriteTimeout)
+            if self._plain is None:
+                self._inner.write(bytes(view[:16384]), left)
+                view = view[16384:]
+                continue
+            try:
+                self._plain.settimeout(left)
+                view = view[self._plain.send(view) :]
+            except TimeoutError as error:
+                raise core.WriteTimeout(str(error)) from error
+            except OSError as error:
+                raise core.WriteError(str(error)) from error
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Stream:
+        return Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout, core.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class Backend:
+    """Makes blocking connections, and knows those that live."""
+
+    def __init__(self) -> None:
+        self._backend = core.SyncBackend()
+        self.streams: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> Stream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise core.ConnectError(str(error)) from error
+        failure: Exception | None = None
+        for address in dict.fromkeys(entry[4][0] for entry in found):  # one limit for all addresses together
+            try:
+                inner = self._backend.connect_tcp(
+                    str(address), port, _left(timeout, core.ConnectTimeout), local_address, socket_options
+                )
+            except core.ConnectError as error:
+                failure = error
+                continue
+            stream = Stream(inner)
+            self.streams.add(stream)
+            return stream
+        raise failure or core.ConnectError(f"{host} has no address")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class AsyncStream:
+    """A connection of an event loop."""
+
+    __slots__ = ("__weakref__", "_inner")
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data: bytes = await self._inner.read(max_bytes, _left(timeout, core.ReadTimeout))
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._inner.write(buffer, _left(timeout, core.WriteTimeout))
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> AsyncStream:
+        left = _left(timeout, core.ConnectTimeout)
+        return AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class AsyncBackend:
+    """Makes connections in asyncio, and knows those that live."""
+
+    def __init__(self) -> None:
+        self._backend = core.AnyIOBackend()
+        self.streams: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> AsyncStream:
+        left = _left(timeout, core.ConnectTimeout)
+        stream = AsyncStream(await self._backend.connect_tcp(host, port, left, local_address, socket_options))
+        self.streams.add(stream)
+        return stream
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
