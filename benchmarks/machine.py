@@ -91,6 +91,8 @@ def describe() -> dict[str, str]:
     server, load = cores()
     facts["cores"] = f"server on {_one(server)}, load on {_one(load)}" if server and load else "nothing is pinned"
     facts["load average"] = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    if priority := os.getpriority(os.PRIO_PROCESS, 0):
+        facts["priority"] = f"nice {priority}"
     facts["Python"] = platform.python_version()
     for name in ("uvicorn", "httptools", "uvloop", "starlette", "msgspec", "httpx", "pytest", "hypothesis"):
         with suppress(metadata.PackageNotFoundError):
