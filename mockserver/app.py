@@ -14,10 +14,11 @@ import urllib.parse
 from typing import Any
 
 from mockserver.clock import Clock, HttpDate, LoopClock
+from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.errors import PlanError
 from mockserver.journal import Exchange, Journal
 from mockserver.lower import Framer
-from mockserver.plan import Body, Head, Plan
+from mockserver.plan import Body, Close, Head, Plan
 from mockserver.play import Player, play_asgi, whole
 from mockserver.request import Request
 from mockserver.sessions import Sessions
@@ -47,6 +48,13 @@ class App:
         name, path = _place(scope["path"], wire)
         if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
             await self._open_door(name, path[6:] or "/", scope, receive, send)
+            return
+        if wire is not None and wire.treatment.read != "all":
+            if wire.treatment.read == "none":
+                wire.stop_reading()
+                await wire.until_lost()
+            elif (player := self._answer(wire, name, path, scope, b"")) is not None:
+                await player.wait()
             return
         message = await receive()
         body: bytes = message.get("body", b"")
@@ -113,6 +121,9 @@ class App:
     def _answer(self, wire: Wire, name: str, path: str, scope: Any, body: bytes) -> Player | None:
         """Decide and play; the player, where it is not over at once."""
         exchange, journal, clock = self._decide(wire, name, path, scope, body)
+        connection = exchange.decision.connection
+        if connection is not ORDERLY or wire.treatment is not ORDERLY:
+            _treat(exchange, wire, connection)
         plan = exchange.plan
         wire.resume_reading()
         framer = Framer(scope["method"], scope["http_version"], wire.keep_alive, self._date())
@@ -188,6 +199,7 @@ class Broken:
     rule: str | None = None
     reply: int | None = None
     faults: tuple[Any, ...] = ()
+    connection = ORDERLY
     explanation: Any = None
 
     def __init__(self, problem: Exception) -> None:
@@ -202,11 +214,21 @@ def _place(path: str, wire: Wire | None) -> tuple[str, str]:
     return (wire.session or "" if wire is not None else ""), path
 
 
-def _refusal(message: str, code: str) -> Plan:
+def _treat(exchange: Exchange, wire: Wire, connection: ConnectionPlan) -> None:
+    """What the treatment of the connection makes of a request on it."""
+    wire.keep_idle(connection)
+    if wire.on_connection in (connection.reset_on_request, wire.treatment.reset_on_request):
+        exchange.plan = Plan((), Close("rst"))
+    elif wire.crowded:
+        refused = _refusal(f"more than {wire.treatment.limit} connections are open", "too_many_connections", 503)
+        exchange.plan = Plan(refused.steps, Close("fin"))
+
+
+def _refusal(message: str, code: str, status: int = 500) -> Plan:
     document = {"error": {"message": message, "type": "mock_error", "param": None, "code": code}}
     body = json.dumps(document).encode()
     fields = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
-    return Plan((Head(500, fields), Body(body)))
+    return Plan((Head(status, fields), Body(body)))
 
 
 async def _answer(send: Any, status: int, document: Any, *, close: bool = False) -> None:

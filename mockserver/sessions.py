@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from mockserver.connection import ConnectionPlan
 from mockserver.journal import Journal
 from mockserver.plan import Plan
 from mockserver.request import Request
@@ -31,6 +32,8 @@ class DecisionLike(Protocol):
     def reply(self) -> int | None: ...
     @property
     def faults(self) -> Any: ...
+    @property
+    def connection(self) -> ConnectionPlan: ...
     @property
     def explanation(self) -> Any: ...
 

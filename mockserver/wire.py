@@ -30,11 +30,15 @@ from typing import Any, ClassVar
 import uvicorn
 from uvicorn.server import ServerState
 
+from mockserver.connection import ORDERLY, ConnectionPlan
+
 EXTENSION = "mockserver.wire"
 """The key of the `Wire` in `scope["extensions"]`."""
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
+Policy = Callable[[int], ConnectionPlan]
+"""How the connection of this number is treated."""
 
 _LINGER_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _SIOCOUTQNSD = 0x894B
@@ -70,6 +74,7 @@ class Wire:
         "paused",
         "sent",
         "session",
+        "treatment",
     )
 
     def __init__(self, protocol: Any, transport: Any, connection: int, session: str | None) -> None:
@@ -79,6 +84,7 @@ class Wire:
         self._timer: asyncio.TimerHandle | None = None
         self.connection = connection
         self.session = session
+        self.treatment = ORDERLY
         self.on_connection = 0
         self.sent = 0
         self.lost = False
@@ -106,6 +112,44 @@ class Wire:
         """Whether the request lets the connection stay open after its response (RFC 9112, 9.3)."""
         kept: bool = self._protocol.wire_keeps(self._cycle)
         return kept
+
+    # how it is treated
+
+    def treat(self, plan: ConnectionPlan, connections: int) -> None:
+        """Obey `plan` from the accept on; `connections` are open on the listener, this one included."""
+        self.treatment = plan
+        how = plan.on_accept
+        if plan.limit is not None and connections > plan.limit and plan.over_limit != "status":
+            how = plan.over_limit
+        if how == "reset":
+            self.reset()
+        elif how == "close":
+            self._transport.close()
+        elif how == "blackhole":
+            self.stop_reading()
+        elif plan.accept_delay > 0:
+            self.stop_reading()
+            self._timer = self._protocol.loop.call_later(plan.accept_delay, self.resume_reading)
+        self.keep_idle(plan)
+
+    def keep_idle(self, plan: ConnectionPlan) -> None:
+        """End the connection when it waits too long for its next request, as `plan` says."""
+        if plan.idle_after is not None:
+            self._protocol.timeout_keep_alive = plan.idle_after
+            self._protocol.wire_idle_reset = plan.idle_how == "rst"
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the connection is one too many and has to be answered 503."""
+        limit = self.treatment.limit
+        return limit is not None and len(self._protocol.connections) > limit
+
+    async def until_lost(self) -> None:
+        """Return when the peer has left, or the server closes."""
+        if not self.lost:
+            future: asyncio.Future[None] = self._protocol.loop.create_future()
+            self.on_lost = lambda: None if future.done() else future.set_result(None)
+            await future
 
     # sending
 
@@ -300,6 +344,7 @@ class _Mixin:
     server_state: Any
     config: Any
     wire_handle: Any
+    wire_idle_reset: bool = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # a mixin: the protocol is the other base
@@ -316,6 +361,9 @@ class _Mixin:
             return inner(scope, receive, send)
 
         self.app = app
+        treatment = ORDERLY if state.policy is None else state.policy(wire.connection)
+        if treatment is not ORDERLY:
+            wire.treat(treatment, len(state.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)  # type: ignore[misc]  # as above
@@ -324,6 +372,12 @@ class _Mixin:
 
     def eof_received(self) -> None:
         self.wire._left()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.wire_idle_reset:
+            self.wire.reset()
+        else:
+            super().timeout_keep_alive_handler()  # type: ignore[misc]  # as above
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -372,7 +426,12 @@ def _httptools_class() -> type[asyncio.Protocol]:
 
         def _start_asgi_task(self, cycle: Any, app: Any) -> None:
             self._unset_keepalive_if_required()
-            if self.wire_handle is None or cycle.waiting_for_100_continue or app is not self.app:
+            if (
+                self.wire_handle is None
+                or cycle.waiting_for_100_continue
+                or app is not self.app
+                or self.wire.treatment.read != "all"
+            ):
                 super()._start_asgi_task(cycle, app)
             elif cycle.more_body:
                 self.wire_held = cycle
@@ -444,10 +503,11 @@ def protocol_class(http: str = "auto") -> type[asyncio.Protocol]:
 class _State(ServerState):
     """What the connections of one listener share: uvicorn's sets, the session they belong to, the numbers."""
 
-    def __init__(self, session: str | None, numbers: itertools.count[int]) -> None:
+    def __init__(self, session: str | None, numbers: itertools.count[int], policy: Policy | None) -> None:
         super().__init__()
-        self.session = session
         self.numbers = numbers
+        self.policy = policy
+        self.session = session
 
 
 class Listener:
@@ -467,6 +527,7 @@ class Listener:
         protocol: type[asyncio.Protocol] | None = None,
         session: str | None = None,
         numbers: itertools.count[int] | None = None,
+        policy: Policy | None = None,
         tls: ssl.SSLContext | None = None,
         keep_alive: float = KEEP_ALIVE,
     ) -> None:
@@ -485,7 +546,7 @@ class Listener:
             date_header=False,
             timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # handed to call_later as it is
         )
-        self._state = _State(session, numbers if numbers is not None else itertools.count(1))
+        self._state = _State(session, numbers if numbers is not None else itertools.count(1), policy)
         self._server: asyncio.Server | None = None
 
     @property

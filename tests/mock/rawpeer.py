@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mockserver.connection import ORDERLY
 from mockserver.journal import Exchange
 from mockserver.plan import Plan
 from mockserver.request import Request
@@ -26,6 +27,7 @@ class Given:
     rule: str | None = None
     reply: int | None = None
     faults: tuple[Any, ...] = ()
+    connection: Any = ORDERLY
     explanation: Any = None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mockserver.connection import ORDERLY
 from mockserver.journal import Exchange, Journal, plan_status
 from mockserver.plan import Body, Close, Head, Plan, Raw, Wait
 from mockserver.request import Request
@@ -22,6 +23,7 @@ class Decided:
     rule: str | None = "flaky"
     reply: int | None = 0
     faults: tuple[Any, ...] = ()
+    connection: Any = ORDERLY
     explanation: Any = None
 
 
