@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.dsl import (
+        bad_json,
         chat,
         choices,
         completion,
         cut,
         delay,
+        drop,
         embedding,
         embeddings,
         error,
@@ -38,11 +40,13 @@ _HOMES = {"MockServer": "mockserver.server", "Session": "mockserver.session"}
 __all__ = [
     "MockServer",
     "Session",
+    "bad_json",
     "chat",
     "choices",
     "completion",
     "cut",
     "delay",
+    "drop",
     "embedding",
     "embeddings",
     "error",

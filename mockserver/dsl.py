@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import ScriptError
-from .faults import Cut, Delay, Fault, Stalled, Status, parse_fault
+from .faults import BadJson, Cut, Delay, Drop, Fault, Stalled, Status, parse_fault
 from .match import EVERYTHING, Match, Matcher
 from .reply import (
     Choices,
@@ -37,6 +37,8 @@ status = Status
 cut = Cut
 stall = Stalled
 delay = Delay
+drop = Drop
+bad_json = BadJson
 text = Text
 pacing = Pacing
 choices = Choices
