@@ -191,6 +191,8 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
                 calls, log = list(target.sent), list(target.log)[-len(target.sent) or None :]
     seen = "recorded" if not target.live else f"{again} of {REPEATS} repetitions failed again"
     url = target.url if target.live else "http://recorded"
+    if breach.exchange is not None:
+        calls, log = [breach.exchange.call], [breach.exchange]
     failure = Failure(
         breach.expected,
         breach.got,

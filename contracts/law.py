@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from contracts.domains import Domain
+    from contracts.exchange import Exchange
 
 Level: TypeAlias = Literal["must", "should"]
 Function = TypeVar("Function", bound=Callable[..., None])
 
 
 class Breach(Exception):  # noqa: N818 - it says what was found, in the law's words
-    """The law is broken: what was expected, what was got."""
+    """The law is broken: what was expected, what was got; `exchange` shows it, where it is not the last one sent."""
 
-    def __init__(self, expected: str, got: object) -> None:
+    def __init__(self, expected: str, got: object, exchange: Exchange | None = None) -> None:
+        self.exchange = exchange
         self.expected = expected
         self.got = got if isinstance(got, str) else shorten(got)
         super().__init__(expected, self.got)
@@ -54,10 +56,10 @@ def shorten(value: object, limit: int = 400) -> str:
     return text if len(text) <= limit else f"{text[: limit - 100]} ...({len(text)} characters)... {text[-60:]}"
 
 
-def expect(kept: bool, expected: str, got: object) -> None:
+def expect(kept: bool, expected: str, got: object, exchange: Exchange | None = None) -> None:
     """Raises `Breach` unless `kept`."""
     if not kept:
-        raise Breach(expected, got)
+        raise Breach(expected, got, exchange)
 
 
 @dataclass(frozen=True, slots=True)

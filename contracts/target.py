@@ -75,6 +75,8 @@ class Target:
     def keep(self, exchange: Exchange) -> Exchange:
         """Puts an exchange into the log."""
         self.log.append(exchange)
+        if not any(call is exchange.call for call in self.sent):
+            self.sent.append(exchange.call)
         return exchange
 
     def alive(self, within: float = 5.0) -> bool:

@@ -149,10 +149,8 @@ def the_other_mode_is_never_silence(bench: Bench, stream: bool) -> None:
 )
 def what_is_no_http_is_an_error(bench: Bench, kind: str) -> None:
     """A broken response head is an error of the client's own."""
-    settings: dict[str, Any] = {"garbage-status": {"line": "HTTP/1.1 abc Nope"}, "half-head": {"after_bytes": 30}}.get(
-        kind, {}
-    )
-    outcome = bench.play(rule(TEXT, {"kind": kind, **settings})).outcome
+    needed: dict[str, dict[str, Any]] = {"garbage-status": {"line": "HTTP/1.1 abc"}, "half-head": {"after_bytes": 30}}
+    outcome = bench.play(rule(TEXT, {"kind": kind, **needed.get(kind, {})})).outcome
     expect(
         outcome.problem is not None and outcome.problem.kind in ("connection", "protocol"),
         "a connection or protocol error",

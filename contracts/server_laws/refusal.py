@@ -27,6 +27,7 @@ def not_crashed(exchange: Exchange, what: str) -> None:
         exchange.status < 500 or exchange.status == 501,
         f"no 5xx for {what}",
         f"{exchange.status} {exchange.response.body[:160]!r}",
+        exchange,
     )
 
 
@@ -107,6 +108,7 @@ def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None
             isinstance(document, dict) and any(key in document for key in keys),
             f"a JSON object with {' or '.join(keys)}",
             shown,
+            exchange,
         )
 
 
@@ -118,7 +120,7 @@ def a_refusal_has_a_message(target: Target, log: list[Exchange]) -> None:
         raise Vacuous("no refusal seen")
     for exchange in judged:
         shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
-        expect(bool(message_of(exchange).strip()), "a message that is not empty", shown)
+        expect(bool(message_of(exchange).strip()), "a message that is not empty", shown, exchange)
 
 
 @law("S-REFUSE-05", over=REFUSALS, examples=1, source="laws.md 28")
@@ -133,6 +135,7 @@ def a_refusal_is_json(target: Target, log: list[Exchange]) -> None:
             "json" in kind.lower(),
             "Content-Type: application/json",
             f"{kind} for {exchange.call.method} {exchange.call.path}",
+            exchange,
         )
 
 
@@ -145,6 +148,7 @@ def no_200_is_an_error(target: Target, log: list[Exchange]) -> None:
                 not is_error_body(exchange.document),
                 "an answer, or a status that says it is none",
                 exchange.response.body[:200],
+                exchange,
             )
 
 

@@ -88,7 +88,7 @@ def leak(exchange: Exchange, pattern: re.Pattern[bytes]) -> bytes | None:
 def no_answer_shows_a_stack(target: Target, log: list[Exchange]) -> None:
     """No answer has a stack trace in its body."""
     for exchange in log:
-        expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400])
+        expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400], exchange)
 
 
 @law("S-SECURE-04", over=LOG, examples=1, source="OWASP: improper error handling")
@@ -97,14 +97,14 @@ def no_refusal_shows_a_path(target: Target, log: list[Exchange]) -> None:
     for exchange in log:
         if exchange.status >= 400:
             shown = leak(exchange, PATHS)
-            expect(shown is None, "a refusal without paths", f"{shown!r} in {exchange.response.body[:300]!r}")
+            expect(shown is None, "a refusal without paths", f"{shown!r} in {exchange.response.body[:300]!r}", exchange)
 
 
 @law("S-SECURE-05", over=SPOILT, examples=20, live=True, source="OWASP: improper error handling")
 def no_spoilt_request_shows_the_machine(target: Target, bad: Bad) -> None:
     """However a request is spoilt, its answer has neither a stack trace nor a path."""
     exchange = target.send(bad.call)
-    expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400])
+    expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400], exchange)
     if exchange.status >= 400:
         expect(leak(exchange, PATHS) is None, "a refusal without paths", exchange.response.body[:400])
 

@@ -1,0 +1,127 @@
+"""State: any order of good, bad, streamed and abandoned requests leaves the server as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from hypothesis import strategies as st
+
+from contracts.answers import documents, read
+from contracts.bad import BODIES
+from contracts.domains import CHAT, TEXT, Domain, ask, endpoints
+from contracts.exchange import JSON, Call, get
+from contracts.law import expect, law
+from contracts.server_laws.health import still_serves
+from contracts.server_laws.same import steady
+from contracts.target import Target
+from contracts.wire import OpenStream
+
+Verb: TypeAlias = Literal["send", "open", "read", "finish", "abandon", "bad", "big", "models"]
+VERBS: tuple[Verb, ...] = ("send", "open", "open", "read", "finish", "abandon", "bad", "big", "models")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing a caller does. `which` chooses a prompt, an open stream or a bad body, modulo what there is."""
+
+    verb: Verb
+    which: int
+
+
+@dataclass(slots=True)
+class World:
+    """What the judge remembers while a history runs: open streams, ids seen, texts by prompt."""
+
+    target: Target
+    open: list[OpenStream] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    texts: dict[int, Any] = field(default_factory=dict)
+
+    def call(self, which: int, stream: bool) -> Call:
+        """One of three prompts, always the same for the same number."""
+        kinds = endpoints(self.target)
+        extra: dict[str, Any] = {"stream": True} if stream else {}
+        return ask(self.target, f"Say {which % 3}", chat=kinds[which % len(kinds)], max_tokens=8, **extra)
+
+    def stream(self, which: int) -> OpenStream | None:
+        """One of the open streams."""
+        return self.open[which % len(self.open)] if self.open else None
+
+    def fresh(self, said: Any) -> None:
+        """No id comes twice."""
+        expect(str(said) not in self.ids, "an id that was not seen before", said)
+        self.ids.add(str(said))
+
+
+def take(world: World, step: Step) -> None:
+    """One step; raises `Breach` when the server does not behave as if it were alone."""
+    target, stream = world.target, world.stream(step.which)
+    match step.verb:
+        case "send":
+            exchange = target.send(world.call(step.which, False))
+            expect(exchange.status == 200, "status 200", exchange.status)
+            reading = read(exchange)
+            world.fresh(reading.id)
+            if target.can("det")[0]:
+                before = world.texts.setdefault(step.which % 6, reading)
+                if before.texts != reading.texts:
+                    steady(target, exchange.call, reading)
+                expect(before.texts == reading.texts, f"the text of before: {before.texts}", reading.texts)
+        case "open" if len(world.open) < 8:
+            world.open.append(target.open(world.call(step.which, True)))
+        case "read" if stream is not None:
+            next(stream.events(), None)
+        case "finish" if stream is not None:
+            world.open.remove(stream)
+            exchange = target.keep(stream.rest())
+            stream.close()
+            expect(exchange.status == 200, "status 200", exchange.status)
+            expect(exchange.response.complete, "a whole stream", exchange.ended)
+            said = {str(document.get("id")) for document in documents(exchange)}
+            expect(len(said) == 1, "one id in the stream", sorted(said))
+            world.fresh(said.pop())
+        case "abandon" if stream is not None:
+            world.open.remove(stream)
+            stream.close(abruptly=step.which % 2 == 0)
+        case "bad":
+            body, what = BODIES[step.which % len(BODIES)]
+            path = CHAT if endpoints(target)[0] else TEXT
+            status = target.send(Call("POST", path, body, (JSON,))).status
+            expect(400 <= status < 500, f"a 4xx for {what}", status)
+        case "big":
+            big = ask(target, "word " * 20_000, chat=endpoints(target)[0], max_tokens=1)
+            status = target.send(big).status
+            expect(status < 500, "200 or a 4xx for a big request", status)
+        case "models":
+            expect(target.send(get("/v1/models")).status < 500, "no 5xx for the list of models", "a 5xx")
+        case _:
+            pass
+
+
+HISTORIES: Domain[list[Step]] = Domain(
+    "a history of requests",
+    lambda target: st.lists(st.builds(Step, st.sampled_from(VERBS), st.integers(0, 30)), min_size=3, max_size=14),
+    None,
+    frozenset({"generate", "stream"}),
+)
+
+
+@law("S-STATE-01", over=HISTORIES, live=True, examples=12, source="laws.md, Stateful")
+def no_history_leaves_a_trace(target: Target, history: list[Step]) -> None:
+    """After any history of good, bad, streamed, half read and abandoned requests all laws of the single request hold.
+
+    During it: good requests are 200 and say what they said before, streams that are read to the end are whole and of
+    one id, bad ones are 4xx, no id comes twice. After it a request is served in time.
+    """
+    world = World(target)
+    try:
+        for step in history:
+            take(world, step)
+        for stream in world.open:
+            exchange = target.keep(stream.rest())
+            expect(exchange.response.complete, "whole streams at the end", exchange.ended)
+    finally:
+        for stream in world.open:
+            stream.close()
+    still_serves(target, "a history of requests")

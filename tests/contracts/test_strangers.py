@@ -1,0 +1,46 @@
+"""The judge is judged on servers that share nothing with the fake: none red on the right one, the named law on each
+wrong one."""
+
+from __future__ import annotations
+
+import pytest
+from stranger import Stranger, serving
+from wrong_servers import WRONG
+
+from contracts.connect import connect
+from contracts.judge import Effort, judge
+from contracts.law import find, laws
+from contracts.options import Options, in_order
+
+EFFORT = Effort(seed=1, examples=0.3, shrink_seconds=0.5)
+
+
+def test_the_right_stranger_is_not_blamed() -> None:
+    """No law is red on a right server that the judge has never seen; most of them were really judged."""
+    with serving(Stranger) as url:
+        target = connect(url, Options())
+        slow = ("S-HEALTH-03", "S-HEALTH-04", "S-HEALTH-06", "S-HEALTH-12", "S-HEALTH-13", "S-SECURE-07")
+        verdicts = [judge(law, target, EFFORT) for law in in_order(laws("server")) if law.id not in slow]
+    assert target.profile.name == "openai"
+    assert [v for v in verdicts if v.word in ("failed", "broken")] == []
+    assert sum(v.word == "ok" for v in verdicts) > 120
+
+
+@pytest.mark.parametrize(("kind", "broken"), WRONG, ids=lambda value: getattr(value, "__name__", value))
+def test_a_wrong_stranger_is_found(kind: type[Stranger], broken: str) -> None:
+    """The law that the defect breaks turns red, with a request that shows it."""
+    with serving(kind) as url:
+        target = connect(url, Options(profile="openai"))
+        verdict = judge(find(broken), target, Effort(seed=1, shrink_seconds=0.5))
+    assert verdict.word == "failed", verdict
+    assert verdict.failure is not None
+    assert verdict.failure.curl
+
+
+def test_the_same_laws_keep_the_right_stranger() -> None:
+    """The laws that find the wrong ones find nothing on the right one, in three seeds."""
+    with serving(Stranger) as url:
+        target = connect(url, Options(profile="openai"))
+        for law_id in sorted({law_id for _, law_id in WRONG}):
+            for seed in range(3):
+                assert judge(find(law_id), target, Effort(seed=seed, examples=0.5)).word == "ok", (law_id, seed)
