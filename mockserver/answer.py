@@ -46,6 +46,8 @@ class Answerer:
         self.models = Models(self.profile, models)
         self._sse = render.Frame(b"data: ", b"\n\n", self.profile.done)
         self._message = render.Frame(b"", b"", None)
+        named = self.profile.option("request_id_header")
+        self._request_id = None if named is None else named.encode("latin-1")
         self._shares = bool(self.profile.option("cors"))
         self._memory: dict[tuple[str, bytes, int, int], tuple[Reply | None, Prepared]] = {}
 
@@ -61,6 +63,12 @@ class Answerer:
         """The plan for a request; `now` is Unix seconds, `status` is what the server knows of itself."""
         if reply is not None:
             return self._scripted(request, reply, seed, now)
+        plan = self._plan(request, seed, now, status)
+        if self._request_id is not None:
+            plan = with_headers(plan, ((self._request_id, b"req_" + self._identity(request, seed)),))
+        return plan
+
+    def _plan(self, request: Request, seed: int, now: float, status: Status) -> Plan:
         profile = self.profile
         found = route.find(profile, request)
         if isinstance(found, Plan):
@@ -80,21 +88,38 @@ class Answerer:
         """The answer for a WebSocket: each `Body` is one JSON message, the head says whether it is an error.
 
         The body of `request` is the message that came, its path the path of the socket; it is always streamed, and a
-        `request_id` in it comes back in every message.
+        `request_id` in it comes back in every message. On a path that the profile lists under `sockets` as `older`,
+        the message is `{"content": ...}`.
         """
         action = "chat" if "chat" in request.path else "completion"
+        shape = ""
+        if self.profile.option("sockets", {}).get(request.path) == "older":
+            shape = "older"
+            request = replace(request, body=self._from_older(request.body))
         if not ask.is_plain(request):  # a message has no header fields of its own
             request = replace(request, headers=((b"content-type", b"application/json"),))
+        base = "chat" if shape else action
         if reply is None:
-            plan, _ = self._make(request, action, seed, self._message, streamed=True)
+            plan, _ = self._make(request, base, seed, self._message, streamed=True, shape=shape)
         else:
-            plan = scripted.plan(self.profile, request, action, reply, self._message, streamed=True)
-        made = prepare(plan)
-        if made is not None:
-            plan = made.fill(self._identity(request, seed), b"%d" % now)
+            plan = scripted.plan(self.profile, request, base, reply, self._message, True, shape)
+        if reply is None or not _is_verbatim(reply):
+            plan = prepare(plan).fill(self._identity(request, seed), b"%d" % now)
         if reply is not None:
             plan = self._paced(plan, reply, request, seed)
         return echo_request_id(plan, request.body)
+
+    def _from_older(self, body: bytes) -> bytes:
+        """The chat request that an older message means; one that means none is left to be refused."""
+        try:
+            message = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return body
+        if not isinstance(message, dict) or "content" not in message:
+            return body
+        said = {"messages": [{"role": "user", "content": message.pop("content")}]}
+        model = {} if "model" in message or not self.models.ids else {"model": self.models.ids[0]}
+        return msgspec.json.encode({**model, **message, **said})
 
     def refuse(self, error: str, /, **values: Any) -> Plan:
         """A named error of the profile (`too_large`, `overloaded`, ...); `values` fill its message."""
@@ -117,11 +142,16 @@ class Answerer:
                 return found[1].fill(self._identity(request, seed), b"%d" % now)
             made = prepare(*self._make(request, action, seed, self._sse))
             self._remember(key, None, made)
-        assert made is not None  # a model's answer is a head and bodies
         return made.fill(self._identity(request, seed), b"%d" % now)
 
     def _make(
-        self, request: Request, action: str, seed: int, frame: render.Frame, streamed: bool = False
+        self,
+        request: Request,
+        action: str,
+        seed: int,
+        frame: render.Frame,
+        streamed: bool = False,
+        shape: str = "",
     ) -> tuple[Plan, Account | None]:
         profile = self.profile
         asked = ask.read(profile, profile.grammars[action], request)
@@ -132,7 +162,8 @@ class Answerer:
         response = generate.respond(profile, self.models, action, asked, HOLES, seed)
         if isinstance(response, Plan):
             return response, None
-        return render.plan(profile, action == "chat", response, frame, streamed or bool(asked.stream)), response.account
+        shaped = profile.shapes[shape or ("chat" if action == "chat" else "completion")]
+        return render.plan(profile, shaped, response, frame, streamed or bool(asked.stream)), response.account
 
     def account(self, request: Request, reply: Reply | None = None, *, seed: int = 0) -> Account | None:
         """What the answer to a request costs in tokens; None for what no model says (pages, errors, raw bytes)."""
@@ -157,8 +188,8 @@ class Answerer:
             where = route.find(self.profile, request)
             action = "" if isinstance(where, Plan) else where.action
             plan = scripted.plan(self.profile, request, action, reply, self._sse)
-            made = None if isinstance(reply, RawBytes | Json) else prepare(plan)
-            if made is not None:
+            if not _is_verbatim(reply):
+                made = prepare(plan)
                 self._remember(key, reply, made)
                 plan = made.fill(self._identity(request, seed), b"%d" % now)
         return self._paced(plan, reply, request, seed)
@@ -173,12 +204,20 @@ class Answerer:
         waits = latency.gaps(reply.pacing, seed * 1_000_003 + request.number)
         return latency.pace(plan, waits, 1 if cost is None else cost.tokens)
 
-    def _remember(self, key: tuple[str, bytes, int, int], reply: Reply | None, made: Prepared | None) -> None:
-        if made is None or len(key[1]) > _SMALL or len(made.parts) > _REMEMBERED:
+    def _remember(self, key: tuple[str, bytes, int, int], reply: Reply | None, made: Prepared) -> None:
+        if len(key[1]) > _SMALL or len(made.parts) > _REMEMBERED:
             return
         if len(self._memory) >= _REMEMBERED:
             self._memory.clear()
         self._memory[key] = (reply, made)
+
+
+def _is_verbatim(reply: Reply) -> bool:
+    """Whether a reply is sent byte for byte, so that nothing may be put into it."""
+    if isinstance(reply, Fixture):
+        found = recorded.find(reply.fixture)
+        return isinstance(found, Plan) or _is_verbatim(found)
+    return isinstance(reply, RawBytes | Json)
 
 
 def _without_body(plan: Plan) -> Plan:

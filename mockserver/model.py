@@ -7,9 +7,11 @@ the text came from. The tokens of a text are those of `mockserver.tokenizer`.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 
 from mockserver import words
 from mockserver.tokenizer import split
@@ -115,18 +117,14 @@ def complete(
 
 def _keep(pieces: list[str], size: int) -> list[str]:
     """The pieces of the first `size` characters; the last may be cut."""
-    kept: list[str] = []
-    for piece in pieces:
-        if size <= 0:
-            break
-        kept.append(piece[:size])
-        size -= len(piece)
-    return kept
+    count = _tokens_until(pieces, size)
+    shown = pieces[:count]
+    if shown:
+        shown[-1] = shown[-1][: len(shown[-1]) - (len("".join(shown)) - size)]
+    return shown
 
 
 def _tokens_until(pieces: list[str], size: int) -> int:
-    for number, piece in enumerate(pieces, 1):
-        size -= len(piece)
-        if size <= 0:
-            return number
-    return len(pieces)
+    """How many pieces it takes to reach `size` characters, which the pieces hold."""
+    ends = list(accumulate(map(len, pieces)))
+    return bisect_left(ends, size) + 1 if size else 0

@@ -45,16 +45,10 @@ class Prepared:
         return Plan((self.head, *steps), _END)
 
 
-def prepare(plan: Plan, account: Account | None = None) -> Prepared | None:
-    """The plan as something to fill; None for one that has more to it than a head and bodies."""
-    head, *rest = plan.steps
-    if not isinstance(head, Head) or plan.ending != _END:
-        return None
-    parts = []
-    for step in rest:
-        if not isinstance(step, Body):
-            return None
-        parts.append((step.data, step.mark))
+def prepare(plan: Plan, account: Account | None = None) -> Prepared:
+    """A plan of a head and bodies, all of them JSON or events, as something to fill."""
+    head = next(step for step in plan.steps if isinstance(step, Head))
+    parts = [(step.data, step.mark) for step in plan.steps if isinstance(step, Body)]
     headers = tuple(field for field in head.headers if field[0] != b"content-length")
     whole = len(parts) == 1 and len(headers) < len(head.headers)
     return Prepared(head.status, headers, tuple(parts), whole, head, account)

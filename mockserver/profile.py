@@ -41,11 +41,6 @@ class Route:
     methods: Mapping[str, str]
     open: bool = False
 
-    @property
-    def allow(self) -> str:
-        """The value of the `Allow` field."""
-        return ", ".join(self.methods)
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -278,12 +273,13 @@ _EVENTS: Sequence[str] = ("role", "content", "tool", "arguments", "finish")
 
 
 def _shape(entry: Mapping[str, Any], documents: Mapping[str, Template]) -> Shape:
-    """The events of a stream are the chunk document with one choice document put in."""
-    chunk = documents[entry["chunk"]]
+    """The events of a stream are the chunk document with one choice document put in; without one, as they are."""
+    chunk = documents[entry["chunk"]] if "chunk" in entry else Template("$choices", documents[entry["content"]].style)
     events: dict[str, Template] = {}
     for name in _EVENTS:
         if entry.get(name) is not None:
-            events[name] = Template(_put(chunk.document, [documents[entry[name]].document]), chunk.style)
+            one = documents[entry[name]].document
+            events[name] = Template(_put(chunk.document, [one]) if "chunk" in entry else one, chunk.style)
     if entry.get("usage") is not None:
         events["usage"] = documents[entry["usage"]]
     return Shape(id=entry["id"], whole=documents[entry["whole"]], choice=documents[entry["choice"]], **events)

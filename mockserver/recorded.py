@@ -63,14 +63,12 @@ def _recorded(response: bytes) -> Plan:
 
 
 def _chunks(body: bytes) -> list[bytes]:
+    """The pieces of a chunked body (RFC 9112, 7.1), up to the last chunk."""
     found = []
-    while body:
-        line, _, rest = body.partition(b"\r\n")
-        size = int(line.split(b";")[0] or b"0", 16)
-        if size == 0:
-            break
+    line, _, rest = body.partition(b"\r\n")
+    while size := int(line.split(b";")[0] or b"0", 16):
         found.append(rest[:size])
-        body = rest[size + 2 :]
+        line, _, rest = rest[size + 2 :].partition(b"\r\n")
     return found
 
 

@@ -94,9 +94,8 @@ def _call_id(profile: Profile, name: str) -> bytes:
     return profile.style.encode(name).replace(b"\\u0000", ID)
 
 
-def plan(profile: Profile, chat: bool, response: Response, frame: Frame, streamed: bool, more: Headers = ()) -> Plan:
+def plan(profile: Profile, shape: Shape, response: Response, frame: Frame, streamed: bool, more: Headers = ()) -> Plan:
     """The plan of a response: one body, or one body per event. `more` are header fields that replace ours."""
-    shape = profile.shapes["chat" if chat else "completion"]
     if streamed:
         return Plan((Head(200, over(profile.headers["stream"], more)), *stream(profile, shape, response, frame)))
     return respond(200, over(profile.headers["json"], more), whole(profile, shape, response))

@@ -27,11 +27,18 @@ _ENDLESS = 1 << 40
 
 
 def plan(
-    profile: Profile, request: Request, action: str, reply: Reply, frame: render.Frame, streamed: bool = False
+    profile: Profile,
+    request: Request,
+    action: str,
+    reply: Reply,
+    frame: render.Frame,
+    streamed: bool = False,
+    shape_name: str = "",
 ) -> Plan:
     """The plan of a reply, without its pacing and with the holes of `mockserver.prepared`.
 
     `action` is what the path means, empty for a path the profile does not know; `streamed`: whatever the request says.
+    `shape_name` names other documents than those of the endpoint.
     """
     headers = reply.headers
     if isinstance(reply, Json):
@@ -50,7 +57,8 @@ def plan(
         grammar = profile.grammars.get("embedding") or profile.grammars["completion"]
         return _embedding(profile, ask.read_leniently(grammar, request.body), reply)
     chat, response, wants = said(profile, request, action, reply)
-    return render.plan(profile, chat, response, frame, streamed or wants, headers)
+    shape = profile.shapes[shape_name or ("chat" if chat else "completion")]
+    return render.plan(profile, shape, response, frame, streamed or wants, headers)
 
 
 def said(

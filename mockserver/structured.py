@@ -11,6 +11,7 @@ import importlib
 import json
 import math
 import random
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from mockserver.words import OBJECTS, SUBJECTS
 
 _DEEP = 6
 _ATTEMPTS = 12
+_MANY = 2_000
+_LARGE = 1_000
 _FORMATS = {
     "date": "2026-11-22",
     "time": "12:30:00Z",
@@ -83,7 +86,7 @@ def draw(schema: Any, key: bytes) -> Any:
         rng = random.Random(key + b"\0%d" % attempt)
         try:
             value = _Drawer(schema, rng).draw(schema, "#", 0)
-        except Unsatisfiable as error:
+        except (Unsatisfiable, OverflowError, LookupError, ValueError) as error:  # numbers too large, odd pointers
             reason = str(error)
             continue
         if check(value):
@@ -109,16 +112,18 @@ class _Drawer:
     def __init__(self, root: Any, rng: random.Random) -> None:
         self.root = root
         self.rng = rng
+        self.drawn = 0
 
     def draw(self, schema: Any, path: str, depth: int) -> Any:
         if schema is True or schema == {}:
             return self._text({})
         if schema is False:
             raise Unsatisfiable(f"{path} accepts nothing")
-        if depth > _DEEP * 4:
+        self.drawn += 1
+        if depth > _DEEP * 4 or self.drawn > _MANY:
             raise Unsatisfiable(f"{path} is endless")
         if "$ref" in schema:
-            return self.draw({**self._resolve(schema["$ref"]), **_without(schema, "$ref")}, path, depth + 1)
+            return self.draw(_both(self._resolve(schema["$ref"]), _without(schema, "$ref")), path, depth + 1)
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
@@ -131,7 +136,9 @@ class _Drawer:
         if "allOf" in schema:
             merged: dict[str, Any] = _without(schema, "allOf")
             for part in schema["allOf"]:
-                merged = _both(merged, self._resolve(part["$ref"]) if "$ref" in part else part)
+                if isinstance(part, dict) and "$ref" in part:
+                    part = _both(self._resolve(part["$ref"]), _without(part, "$ref"))
+                merged = _both(merged, part)
             return self.draw(merged, path, depth + 1)
         return self._typed(schema, path, depth)
 
@@ -148,21 +155,16 @@ class _Drawer:
             return self._text(schema)
         if kinds in ("integer", "number"):
             return self._number(schema, kinds == "integer", path)
-        if kinds == "boolean":
-            return self.rng.random() < 0.5
-        if kinds == "null":
-            return None
-        raise Unsatisfiable(f"{path}/type is {kinds!r}")
+        return self.rng.random() < 0.5 if kinds == "boolean" else None
 
-    def _resolve(self, ref: Any) -> dict[str, Any]:
-        if not isinstance(ref, str) or not ref.startswith("#"):
-            raise Unsatisfiable(f"$ref {ref!r} is outside the document")
+    def _resolve(self, ref: str) -> Any:
+        """The schema a `$ref` means, one of the document by a JSON pointer; the validator knows that there is one."""
         found = self.root
-        for part in ref[1:].split("/")[1:]:
+        for part in urllib.parse.unquote(ref.partition("#")[2]).split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
-            found = found.get(key) if isinstance(found, dict) else None
-        if not isinstance(found, dict):
-            raise Unsatisfiable(f"$ref {ref!r} leads nowhere")
+            found = found.get(key) if isinstance(found, dict) else found[int(key)]
+        if not isinstance(found, dict | bool):
+            raise Unsatisfiable(f"$ref {ref!r} is no pointer into the document")
         return found
 
     def _one_of(self, schema: Mapping[str, Any], key: str, path: str, depth: int) -> Any:
@@ -172,11 +174,8 @@ class _Drawer:
             options.sort(key=lambda option: len(json.dumps(option)))
         reason = Unsatisfiable(f"{path}/{key} is empty")
         for option in options:
-            if option is False:
-                continue
-            whole = _both(_without(schema, key), {} if option is True else option)
             try:
-                return self.draw(whole, f"{path}/{key}", depth + 1)
+                return self.draw(_both(_without(schema, key), option), f"{path}/{key}", depth + 1)
             except Unsatisfiable as error:
                 reason = error
         raise reason
@@ -197,14 +196,16 @@ class _Drawer:
             if name not in found:
                 found[name] = self.draw(other, f"{path}/{name}", depth + 1)
         number = 0
-        while len(found) < schema.get("minProperties", 0):
+        while len(found) < _size(schema.get("minProperties", 0), path):
             number += 1
+            if number > _LARGE:
+                raise Unsatisfiable(f"{path} has no place for so many properties")
             found.setdefault(f"key{number}", self.draw(other, f"{path}/key{number}", depth + 1))
         return found
 
     def _array(self, schema: Mapping[str, Any], path: str, depth: int) -> list[Any]:
-        low = schema.get("minItems", 0 if depth > _DEEP else 1)
-        high = schema.get("maxItems", max(low, 3))
+        low = _size(schema.get("minItems", 0 if depth > _DEEP else 1), path)
+        high = int(schema.get("maxItems", max(low, 3)))
         first = schema.get("prefixItems", [])
         items = schema.get("items", {"type": "string"})
         if items is False:
@@ -252,9 +253,16 @@ class _Drawer:
         if known is not None:
             return known
         text = (self.rng.choice(SUBJECTS) if self.rng.random() < 0.5 else self.rng.choice(OBJECTS)).strip()
-        while len(text) < schema.get("minLength", 0):
+        while len(text) < _size(schema.get("minLength", 0), "the text"):
             text += self.rng.choice(OBJECTS)
-        return text[: schema.get("maxLength", len(text))]
+        return text[: int(schema.get("maxLength", len(text)))]
+
+
+def _size(number: float, path: str) -> int:
+    """A length that a schema asks for."""
+    if number > _LARGE:
+        raise Unsatisfiable(f"{path} must hold {number}; more than {_LARGE} is not drawn")
+    return int(number)
 
 
 def _without(schema: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -273,8 +281,11 @@ def _guess(schema: Mapping[str, Any]) -> str:
     return "string"
 
 
-def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _both(one: Any, other: Any) -> dict[str, Any]:
     """A schema that accepts what both accept, for the keys that matter when drawing."""
+    if one is False or other is False:
+        raise Unsatisfiable("a part accepts nothing")
+    one, other = {} if one is True else one, {} if other is True else other
     found = {**one, **other}
     for key in ("properties", "$defs"):
         if key in one and key in other:

@@ -18,7 +18,8 @@ from mockserver import fixtures
 from mockserver.answer import Answerer
 from mockserver.embeddings import vector
 from mockserver.metrics import Metrics
-from mockserver.profile import ProfileError
+from mockserver.profile import ProfileError, compile_profile
+from mockserver.reply import parse_reply
 from mockserver.request import Request
 from mockserver.status import Status
 
@@ -107,6 +108,12 @@ def test_other_origins() -> None:
     assert header(plan, b"access-control-allow-methods") == b"GET, POST, OPTIONS"
     assert header(DOCS.plan(get("/v1/models", headers=origin)), b"access-control-allow-origin") == b"*"
     assert header(DOCS.plan(get("/v1/models")), b"access-control-allow-origin") is None
+    data = {**DOCS.profile.data, "cors": {**DOCS.profile.data["cors"], "origin": ["https://example.com"]}}
+    some = Answerer(compile_profile(data))
+    plan = some.plan(get("/v1/models", headers=origin))
+    assert header(plan, b"access-control-allow-origin") == b"https://example.com"
+    other = ((b"origin", b"https://example.org"),)
+    assert header(some.plan(get("/v1/models", headers=other)), b"access-control-allow-origin") is None
 
 
 @pytest.mark.parametrize("profile", sorted(MODELS))
@@ -226,6 +233,29 @@ def test_messages_of_a_socket() -> None:
     assert "request_id" not in reply(DOCS.messages(post(CHAT, {"request_id": None})))
     text = DOCS.messages(Request("GET", "/v1/completions", body=json.dumps({"model": LLAMA, "prompt": "x"}).encode()))
     assert len(text.steps) == 18
+
+
+def test_the_older_socket() -> None:
+    """`{"content": ...}` there and back; the model may be left out."""
+    plan = DOCS.messages(Request("GET", "/ws", body=b'{"content": "Hello!", "max_tokens": 2, "request_id": 1}'))
+    first, second, last = (json.loads(step.data) for step in plan.steps[1:])  # type: ignore[union-attr]  # bodies
+    assert last == {"content": "", "finish_reason": "length", "request_id": 1}
+    whole = reply(ask(CHAT, chat(max_tokens=2)))["choices"][0]["message"]["content"]
+    assert first["content"] + second["content"] == whole
+    scripted = DOCS.messages(Request("GET", "/ws", body=b'{"content": "x"}'), parse_reply("Done"))
+    assert [json.loads(step.data)["content"] for step in scripted.steps[1:]] == ["Done", ""]  # type: ignore[union-attr]
+    for message in (b"{", b"[]", b"{}", b'{"content": 5}'):
+        assert status(DOCS.messages(Request("GET", "/ws", body=message))) == 400
+    named = DOCS.messages(Request("GET", "/ws", body=b'{"content": "x", "model": "nobody"}'))
+    assert status(named) == 404
+
+
+def test_request_ids() -> None:
+    """A profile may name every answer in a header field."""
+    ids = {header(ask(CHAT, chat(model="gpt-4o-mini"), "openai", number=n), b"x-request-id") for n in (1, 2)}
+    assert len(ids) == 2
+    assert header(ANSWERERS["openai"].plan(get("/nothing")), b"x-request-id") is not None
+    assert header(ask(CHAT, chat()), b"x-request-id") is None
 
 
 def test_refusals_for_the_server() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 from asking import CHAT, ask, chat, events, reply, status
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mockserver.structured import Unsatisfiable, draw
 
@@ -42,6 +44,12 @@ SCHEMAS: list[Any] = [
     {"properties": {"a": {"type": "string"}}, "required": ["a", "b"]},
     {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 3},
     {"type": "object", "properties": {"a": False, "b": {"const": 1}}},
+    {"$ref": "#/$defs/a%20b", "$defs": {"a b": True}},
+    {"allOf": [True, {"$ref": "#/prefixItems/0"}], "prefixItems": [{"type": "array", "maxItems": 0}], "maxItems": 0},
+    {"type": "string", "pattern": "^[\\d][^x]$"},
+    {"type": "string", "pattern": "^[^\\dA-Yxyz]{2}$"},
+    {"type": "object", "required": ["a"],
+     "properties": {"a": {"type": "array", "items": {"$ref": "#"}}, "b": {"$ref": "#"}}},
     {"anyOf": [False, {"type": "integer"}]},
     {"oneOf": [{"type": "integer"}, {"type": "string"}], "description": "x"},
     {"allOf": [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}, {"required": ["b"]},
@@ -95,6 +103,14 @@ def test_what_is_drawn_is_valid(schema: Any) -> None:
         {"type": "array", "items": {"const": 1}, "minItems": 3, "uniqueItems": True},
         {"properties": {"a": False}, "required": ["a"]},
         {"type": "string", "not": {}},
+        {"type": "array", "minItems": 10**9},
+        {"type": "string", "minLength": 10**9},
+        {"type": "object", "minProperties": 10**9},
+        {"type": "object", "minProperties": 2, "properties": {"key1": {"type": "null"}}, "maxProperties": 1},
+        {"type": "number", "multipleOf": 1e-300, "minimum": 1e300},
+        {"allOf": [False]},
+        {"type": "object", "required": ["a", "b"], "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}},
+        {"anyOf": [{"items": {"$ref": "#"}, "minItems": 2, "type": "array"}] * 2},
     ],
     ids=json.dumps,
 )
@@ -105,6 +121,47 @@ def test_a_schema_without_a_value_is_refused(schema: Any) -> None:
     fields = chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}, stream=True)
     assert status(ask(CHAT, fields)) == 400
     assert reply(ask(CHAT, fields))["error"]["param"] in ("response_format", "response_format.json_schema.schema")
+
+
+KEYS = st.sampled_from(
+    ["type", "anyOf", "allOf", "items", "properties", "required", "minimum", "maximum", "minItems", "enum", "const",
+     "pattern", "minLength", "maxLength", "multipleOf", "$ref", "prefixItems",
+     "uniqueItems", "not", "additionalProperties"]
+)  # fmt: skip
+ANYTHING = st.recursive(
+    st.sampled_from(
+        [
+            "object",
+            "array",
+            "string",
+            "integer",
+            "number",
+            "null",
+            "#",
+            "#/items",
+            "[a",
+            True,
+            False,
+            None,
+            0,
+            3,
+            -2,
+            0.1,
+        ]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING)
+def test_any_schema_is_drawn_or_refused(schema: Any) -> None:
+    """No other exception, and nothing invalid."""
+    try:
+        value = draw(schema, b"")
+    except Unsatisfiable:
+        return
+    jsonschema.Draft202012Validator(schema).validate(value)
 
 
 PERSON = {

@@ -121,6 +121,7 @@ BAD_BODIES = [
     b'{"model":"x","prompt":"x","foo":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
     b'{"model":"x","prompt":"x","max_tokens":' + b"9" * 5_000 + b"}",
     b'{"model":"x","prompt":"x","temperature":1e999}',
+    b'{"model":"x","prompt":"x","temperature":1' + b"0" * 400 + b"}",
     b'{"model":"x","prompt":"x"} trailing',
     b"{'model': 'x'}",
 ]
