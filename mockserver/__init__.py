@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         raw,
         stall,
         status,
+        template,
         text,
         tool_calls,
     )
@@ -58,6 +59,7 @@ __all__ = [
     "raw",
     "stall",
     "status",
+    "template",
     "text",
     "tool_calls",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mockserver.answer import Answerer
-from mockserver.connection import ConnectionPlan
+from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.explain import Explanation, explain
 from mockserver.faults import Fault, parse_faults
@@ -42,9 +42,16 @@ class Settings:
         given = {"script": script, "profile": profile, "seed": seed, "strict": strict}
         return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
 
+    def parsed(self) -> Settings:
+        """These settings with the script read, once for all sessions. Raises `ScriptError`, or `OSError` for a file."""
+        if isinstance(self.script, Script):
+            return self
+        script = load_script(self.script) if isinstance(self.script, str | Path) else parse_script(self.script)
+        return dataclasses.replace(self, script=script)
+
     def read(self) -> Script:
         """The script, with what it does not say filled in. Raises `ScriptError`, or `OSError` for a file."""
-        script = load_script(self.script) if isinstance(self.script, str | Path) else parse_script(self.script)
+        script = self.parsed().script
         return dataclasses.replace(
             script,
             profile=script.profile or self.profile,
@@ -60,11 +67,21 @@ def answerer_of(name: str) -> Answerer:
 
 
 class ScriptBrain:
-    """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it."""
+    """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it.
 
-    __slots__ = ("_answerer", "_begun", "_settings", "_wall", "failures", "overrides", "script", "state")
+    `overrides`: whether a request may carry faults in `X-Inferneo-Fault`. `changed` is called after every arming.
+    """
 
-    def __init__(self, settings: Settings, wall: Callable[[], float] = time.time, overrides: bool = True) -> None:
+    __slots__ = ("_answerer", "_begun", "_changed", "_settings", "_wall", "failures", "overrides", "script", "state")
+
+    def __init__(
+        self,
+        settings: Settings,
+        wall: Callable[[], float] = time.time,
+        overrides: bool = True,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._changed = changed
         self._settings = settings
         self._wall = wall
         self.overrides = overrides
@@ -100,13 +117,37 @@ class ScriptBrain:
         return self._answerer.profile
 
     def connection(self, connection: int, now: float) -> ConnectionPlan:
-        """How connection number `connection` is treated before its first request; `now` is monotonic."""
+        """How the accepted connection number `connection` is treated; `now` is monotonic."""
+        plan = self._treatment(connection, now)
+        if plan is not ORDERLY:
+            self._fired(lambda fault: fault.connect(ORDERLY) != ORDERLY)
+        return plan
+
+    def listening(self, now: float) -> ConnectionPlan:
+        """How the port listens from now on."""
+        plan = self._treatment(1, now)
+        if plan.listen != "open":
+            self._fired(lambda fault: fault.connect(ORDERLY).listen != "open")
+        return plan
+
+    def _treatment(self, connection: int, now: float) -> ConnectionPlan:
         seconds = 0.0 if self.state.started is None else now - self.state.started
         return connection_plan(self.script, self.state, connection, seconds)
 
+    def _fired(self, which: Callable[[Fault], bool]) -> None:
+        """Faults of connections have an effect without a request."""
+        lists = (("faults", self.script.faults), ("door", self.state.faults))
+        places = {
+            f"{where}[{number}] ({fault.kind})"
+            for where, faults in lists
+            for number, fault in enumerate(faults)
+            if which(fault)
+        }
+        self.state = dataclasses.replace(self.state, fired=self.state.fired | places)
+
     def fresh(self) -> ScriptBrain:
         """A brain with the same settings, as at the beginning."""
-        return ScriptBrain(self._settings, self._wall, self.overrides)
+        return ScriptBrain(self._settings, self._wall, self.overrides, self._changed)
 
     # arming
 
@@ -116,6 +157,7 @@ class ScriptBrain:
         self._answerer = answerer_of(parsed.profile or self._settings.profile)
         self.script, self.state = parsed, State()
         self.failures.clear()
+        self._changed()
         return len(parsed.rules)
 
     def add(self, script: Any) -> int:
@@ -123,6 +165,7 @@ class ScriptBrain:
         added = self.script.adding(parse_script(script))
         self._answerer = answerer_of(added.profile or self._settings.profile)
         self.script = added
+        self._changed()
         return len(added.rules)
 
     def put_rule(self, number: int, rule: Any) -> None:
@@ -132,11 +175,13 @@ class ScriptBrain:
     def heal(self) -> None:
         """No fault from now on."""
         self.state = healed(self.state)
+        self._changed()
 
     def set_faults(self, faults: Any) -> int:
         """Faults for every request and connection of the session, behind all others. Raises `ScriptError`."""
         parsed: tuple[Fault, ...] = parse_faults(faults)
         self.state = with_faults(self.state, parsed)
+        self._changed()
         return len(parsed)
 
     # asking
@@ -159,8 +204,3 @@ class ScriptBrain:
     def explain(self, request: Request) -> Explanation:
         """Every rule against `request`."""
         return explain(self.script, self.state, request)
-
-
-def default_brain(settings: Settings, name: str) -> ScriptBrain:
-    """The brain of a new session. Raises `ScriptError`, `ProfileError`, `OSError`."""
-    return ScriptBrain(settings)

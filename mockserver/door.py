@@ -50,16 +50,23 @@ def door(sessions: Sessions) -> Starlette:
         async def run(request: HttpRequest) -> Response:
             session = sessions.get(request.state.session)
             try:
-                return await handler(request, session, session.brain)  # type: ignore[arg-type]  # a ScriptBrain
+                done = await handler(request, session, session.brain)  # type: ignore[arg-type]  # a ScriptBrain
             except ScriptError as error:
                 return answer({"error": error.to_json()}, 400)
             except (MockError, OSError) as error:
                 return answer({"error": {"message": str(error), "path": "$"}}, 400)
+            await settled()
+            return done
 
         return run
 
+    async def settled() -> None:
+        if sessions.settled is not None:
+            await sessions.settled()
+
     async def reset(request: HttpRequest) -> Response:
         sessions.reset(request.state.session)
+        await settled()
         return answer({"reset": True})
 
     routes = [Route("/", reset, methods=["DELETE"])]

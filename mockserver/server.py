@@ -12,17 +12,19 @@ import itertools
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from mockserver.app import MAX_BODY, App
-from mockserver.brain import ScriptBrain, Settings, default_brain
+from mockserver.brain import ScriptBrain, Settings
+from mockserver.connection import ConnectionPlan
 from mockserver.selfcheck import self_check
 from mockserver.session import Session
 from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
 from mockserver.suggest import unknown
-from mockserver.wire import Listener, protocol_class
+from mockserver.wire import Listener, bound, protocol_class
 
 T = TypeVar("T")
 
@@ -60,19 +62,18 @@ class MockServer:
         if http not in PARSERS:
             raise ValueError(unknown("HTTP parser", http, PARSERS))
         self.host = host
-        self.settings = Settings(profile=profile, script=script, seed=seed, strict=strict)
-        first = default_brain(self.settings, "")
-        self.sessions = Sessions(lambda name: default_brain(self.settings, name), max_sessions)
-        self.sessions.reset("", first)
+        self.settings = Settings(profile=profile, script=script, seed=seed, strict=strict).parsed()
+        self._listeners: dict[str | None, Listener] = {}
+        self.sessions = Sessions(lambda name: self._brain(self.settings, name), max_sessions)
+        self.sessions.get("")
         self.app = App(self.sessions, max_body=max_body)
-        self._port = port
+        self._wanted_port = self._port = port
         self._http = http
         self._loop_name = loop
         self._tls = tls
         self._names = itertools.count(1)
         self._numbers = itertools.count(1)
         self._socket: socket.socket | None = None
-        self._listeners: dict[str | None, Listener] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stop: asyncio.Event | None = None
@@ -85,8 +86,7 @@ class MockServer:
         """The bound port."""
         if self._socket is None:
             raise RuntimeError("the server is not started; use it as `with MockServer() as server:`")
-        port: int = self._socket.getsockname()[1]
-        return port
+        return self._port
 
     @property
     def url(self) -> str:
@@ -122,13 +122,16 @@ class MockServer:
         """A session that was never used, with settings of its own; what is None is as the server has it."""
         settings = self.settings.changed(script=script, profile=profile, seed=seed, strict=strict)
         name = name if name is not None else f"s{next(self._names)}"
-        brain = default_brain(settings, name)
+        brain = self._brain(settings, name)
         self.run(self.sessions.reset, name, brain)
         return Session(self, name)
 
     def core(self, name: str) -> SessionCore:
         """The session's inside. Only for the thread of the event loop."""
         return self.sessions.get(name)
+
+    def _brain(self, settings: Settings, name: str) -> ScriptBrain:
+        return ScriptBrain(settings, changed=lambda: self.settle(name))
 
     def session_brain(self, name: str) -> ScriptBrain:
         """Who decides in the session. Only for the thread of the event loop."""
@@ -144,11 +147,11 @@ class MockServer:
         name = session if isinstance(session, str) else session.name
         found = self._listeners.get(name)
         if found is None:
-            sock = _bind(self.host, 0)
-            found = Listener(self.app, sock, http=self._http, session=name, numbers=self._numbers, tls=self._tls)
+            found = self._listener(_bind(self.host, 0), name)
             await found.open()
             self._listeners[name] = found
-        return self._url(self.host, found.socket.getsockname()[1])
+            self.settle(name)
+        return self._url(self.host, found.port)
 
     async def close_listener(self, session: Session | str) -> None:
         """Close the session's own port and its connections."""
@@ -167,6 +170,13 @@ class MockServer:
                 self.wait(closing)
 
     # running
+
+    def arm(self, work: Callable[..., T], *args: Any) -> T:
+        """`run`, and then wait until the ports are as the faults say."""
+        done = self.run(work, *args)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self.wait(self.settled())
+        return done
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
         """`work(*args)` in the thread of the event loop; here and now where there is none."""
@@ -189,9 +199,30 @@ class MockServer:
     async def _open(self) -> None:
         await self_check(protocol_class(self._http))
         assert self._socket is not None
-        listener = Listener(self.app, self._socket, http=self._http, numbers=self._numbers, tls=self._tls)
+        listener = self._listener(self._socket, None)
         await listener.open()
         self._listeners[None] = listener
+        self.sessions.settle, self.sessions.settled = self.settle, self.settled
+        self.settle("")
+
+    def _listener(self, sock: socket.socket, session: str | None) -> Listener:
+        numbers = self._numbers if session is None else itertools.count(1)
+
+        def policy(connection: int) -> ConnectionPlan:
+            return self.session_brain(session or "").connection(connection, time.monotonic())
+
+        return Listener(self.app, sock, http=self._http, session=session, numbers=numbers, policy=policy, tls=self._tls)
+
+    def settle(self, name: str) -> None:
+        """Let the session's port (the server's own: the default session's) listen as its faults say."""
+        listener = self._listeners.get(name or None)
+        if listener is not None:
+            plan = self.session_brain(name).listening(time.monotonic())
+            listener.listen(plan.listen, plan.reopen_after)
+
+    async def settled(self) -> None:
+        """Return when all ports are as the faults say."""
+        await asyncio.gather(*(listener.settled() for listener in list(self._listeners.values())))
 
     async def _shut(self) -> None:
         listeners = list(self._listeners.values())
@@ -204,7 +235,8 @@ class MockServer:
         """Bind, start the thread, return when requests are answered."""
         if self._socket is not None:
             raise RuntimeError("the server is started already")
-        self._socket = _bind(self.host, self._port)
+        self._socket = _bind(self.host, self._wanted_port)
+        self._port = self._socket.getsockname()[1]
         ready = threading.Event()
         failure: list[BaseException] = []
 
@@ -259,7 +291,8 @@ class MockServer:
     async def __aenter__(self) -> Self:
         if self._socket is not None:
             raise RuntimeError("the server is started already")
-        self._socket = _bind(self.host, self._port)
+        self._socket = _bind(self.host, self._wanted_port)
+        self._port = self._socket.getsockname()[1]
         try:
             self._loop = asyncio.get_running_loop()
             await self._open()
@@ -294,14 +327,4 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen yet."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setblocking(False)
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    return bound(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port))

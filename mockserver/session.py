@@ -56,12 +56,12 @@ class Session:
 
     def load(self, script: Any) -> Self:
         """Take another script: a path, a JSON value or a `Script`. Raises `ScriptError`, and nothing has changed."""
-        self._server.run(self.brain.load, script)
+        self._server.arm(self.brain.load, script)
         return self
 
     def add(self, script: Any) -> Self:
         """Put the rules and faults of `script` behind those that are there."""
-        self._server.run(self.brain.add, script)
+        self._server.arm(self.brain.add, script)
         return self
 
     def on(self, match: Any = None, *, name: str | None = None, priority: int = 0) -> RuleDraft:
@@ -81,17 +81,17 @@ class Session:
 
     def faults(self, *faults: Any) -> Self:
         """Faults for every request and connection of the session."""
-        self._server.run(self.brain.set_faults, _faults(faults))
+        self._server.arm(self.brain.set_faults, _faults(faults))
         return self
 
     def heal(self) -> Self:
         """No fault from now on."""
-        self._server.run(self.brain.heal)
+        self._server.arm(self.brain.heal)
         return self
 
     def reset(self) -> Self:
         """As if the session had never been used, with the server's settings."""
-        self._server.run(self._server.sessions.reset, self.name)
+        self._server.arm(self._server.sessions.reset, self.name)
         return self
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from mockserver.connection import ConnectionPlan
@@ -64,12 +64,18 @@ class SessionCore:
 
 
 class Sessions:
-    """All sessions of a server, by name; the default one is named by the empty string and never goes."""
+    """All sessions of a server, by name; the default one is named by the empty string and never goes.
+
+    `settle(name)` lets the session's port listen as its faults say, `settled()` returns when that is done; None: there
+    are no ports.
+    """
 
     def __init__(self, make: Callable[[str], Brain], max_sessions: int = MAX_SESSIONS) -> None:
         self._make = make
         self._max = max_sessions
         self._sessions: dict[str, SessionCore] = {}
+        self.settle: Callable[[str], None] | None = None
+        self.settled: Callable[[], Awaitable[None]] | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -90,6 +96,8 @@ class Sessions:
         if brain is None:
             brain = self._make(name) if old is None else old.brain.fresh()
         session = self._sessions[name] = SessionCore(name, brain)
+        if self.settle is not None:
+            self.settle(name)
         return session
 
     def drop(self, name: str) -> None:

@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 import uvicorn
 from uvicorn.server import ServerState
 
-from mockserver.connection import ORDERLY, ConnectionPlan
+from mockserver.connection import ORDERLY, ConnectionPlan, Listen
 
 EXTENSION = "mockserver.wire"
 """The key of the `Wire` in `scope["extensions"]`."""
@@ -57,6 +57,7 @@ class Wire:
     `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `sent`
     counts the bytes handed to the transport for this response. `on_lost` is called once when the peer has left (or the
     server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes after `paused`.
+    `crowded`: the connection is one too many and has to be answered 503.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Wire:
         "_transport",
         "closing",
         "connection",
+        "crowded",
         "dropped",
         "lost",
         "on_connection",
@@ -89,6 +91,7 @@ class Wire:
         self.sent = 0
         self.lost = False
         self.dropped = False
+        self.crowded = False
         self.closing = False
         self.paused = False
         self.on_lost: Callable[[], None] | None = None
@@ -118,18 +121,22 @@ class Wire:
     def treat(self, plan: ConnectionPlan, connections: int) -> None:
         """Obey `plan` from the accept on; `connections` are open on the listener, this one included."""
         self.treatment = plan
-        how = plan.on_accept
-        if plan.limit is not None and connections > plan.limit and plan.over_limit != "status":
-            how = plan.over_limit
+        how: str = plan.on_accept
+        if plan.limit is not None and connections > plan.limit:
+            self.crowded = plan.over_limit == "status"
+            how = how if self.crowded else plan.over_limit
         if how == "reset":
             self.reset()
         elif how == "close":
             self._transport.close()
         elif how == "blackhole":
-            self.stop_reading()
+            # Not only paused: uvloop begins to read after `connection_made`, whatever is said in it.
+            self._transport.set_protocol(_Sink(self._protocol))
+            self._protocol.loop.call_soon(self.stop_reading)
         elif plan.accept_delay > 0:
-            self.stop_reading()
-            self._timer = self._protocol.loop.call_later(plan.accept_delay, self.resume_reading)
+            gate = _Gate(self._protocol)
+            self._transport.set_protocol(gate)
+            self._timer = self._protocol.loop.call_later(plan.accept_delay, gate.open, self._transport)
         self.keep_idle(plan)
 
     def keep_idle(self, plan: ConnectionPlan) -> None:
@@ -137,12 +144,6 @@ class Wire:
         if plan.idle_after is not None:
             self._protocol.timeout_keep_alive = plan.idle_after
             self._protocol.wire_idle_reset = plan.idle_how == "rst"
-
-    @property
-    def crowded(self) -> bool:
-        """Whether the connection is one too many and has to be answered 503."""
-        limit = self.treatment.limit
-        return limit is not None and len(self._protocol.connections) > limit
 
     async def until_lost(self) -> None:
         """Return when the peer has left, or the server closes."""
@@ -334,6 +335,26 @@ class _Sink(asyncio.Protocol):
         self._protocol.connection_lost(exc)
 
 
+class _Gate(_Sink):
+    """Keeps what comes until it is opened."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)
+        self._kept = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._kept += data
+
+    def open(self, transport: Any) -> None:
+        """Hand all over; the connection goes on as if nothing had been."""
+        if not transport.is_closing():
+            transport.set_protocol(self._protocol)
+            if self._kept:
+                self._protocol.data_received(self._kept)
+
+
 class _Mixin:
     """Mixed into uvicorn's HTTP protocols: makes the `Wire` and tells it what happens. `Any`: uvicorn is not ours."""
 
@@ -510,6 +531,19 @@ class _State(ServerState):
         self.session = session
 
 
+def bound(family: int, address: Any) -> socket.socket:
+    """A bound socket that does not listen yet. Raises `OSError` when the address is taken."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class Listener:
     """A listening socket whose connections speak HTTP to `app` through a `Wire`.
 
@@ -532,6 +566,7 @@ class Listener:
         keep_alive: float = KEEP_ALIVE,
     ) -> None:
         self.socket = sock
+        self.port: int = sock.getsockname()[1]
         self._tls = tls
         self._class: Any = protocol if protocol is not None else protocol_class(http)
         self._config = uvicorn.Config(
@@ -548,6 +583,10 @@ class Listener:
         )
         self._state = _State(session, numbers if numbers is not None else itertools.count(1), policy)
         self._server: asyncio.Server | None = None
+        self._listens: Listen = "open"
+        self._fillers: list[socket.socket] = []
+        self._reopening: asyncio.TimerHandle | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     @property
     def connections(self) -> int:
@@ -558,6 +597,51 @@ class Listener:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._protocol, sock=self.socket, ssl=self._tls, backlog=4096)
+
+    def listen(self, how: Listen, reopen_after: float | None = None) -> None:
+        """`refused`: keep the port but do not listen; `blackhole`: keep the accept queue full; `open`: serve again.
+
+        Connections that are open stay so. After `reopen_after` seconds the port is open again by itself.
+        """
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
+        loop = asyncio.get_running_loop()
+        if how != self._listens:
+            self._listens = how
+            address = self.socket.getsockname()
+            family = self.socket.family
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+            self._drop_fillers()
+            self.socket.close()
+            self.socket = bound(family, address)
+            if how == "open":
+                self._opening = loop.create_task(self.open())
+            elif how == "blackhole":
+                self._fill(family, address)
+        if how != "open" and reopen_after is not None:
+            self._reopening = loop.call_later(reopen_after, self.listen, "open")
+
+    async def settled(self) -> None:
+        """Return when the port is as `listen` last said."""
+        if self._opening is not None:
+            await self._opening
+
+    def _fill(self, family: int, address: Any) -> None:
+        """Take every place of the shortest accept queue; the kernel then drops what comes."""
+        self.socket.listen(0)
+        for _ in range(8):
+            filler = socket.socket(family, socket.SOCK_STREAM)
+            filler.setblocking(False)
+            filler.connect_ex(address)
+            self._fillers.append(filler)
+
+    def _drop_fillers(self) -> None:
+        for filler in self._fillers:
+            filler.close()
+        self._fillers.clear()
 
     def connect(self, transport: asyncio.Transport) -> asyncio.Protocol:
         """A connection that did not come through the socket."""
@@ -574,8 +658,14 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, drop every connection at once, wait until their requests' tasks are done."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+        await self.settled()
+        self._drop_fillers()
         if self._server is not None:
             self._server.close()
+        else:
+            self.socket.close()
         protocols: list[Any] = list(self._state.connections)
         for protocol in protocols:
             protocol.wire.abort()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mockserver.connection import ORDERLY
+from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.journal import Exchange
 from mockserver.plan import Plan
 from mockserver.request import Request
@@ -42,6 +42,12 @@ class Playing:
 
     def fresh(self) -> Playing:
         return self
+
+    def connection(self, connection: int, now: float) -> ConnectionPlan:
+        return ORDERLY
+
+    def listening(self, now: float) -> ConnectionPlan:
+        return ORDERLY
 
 
 @contextmanager
