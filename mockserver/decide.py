@@ -8,17 +8,18 @@ from (seed, rule, call, place of the fault), so what other rules and sessions do
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .connection import ORDERLY, ConnectionPlan
+from .dynamic import finished, make
 from .errors import ScriptError
 from .explain import Explanation, explain
 from .faults import Fault, parse_faults
 from .plan import Body, Head, Plan
-from .reply import Reply
+from .reply import Function, Reply, Template
 from .request import Request
 from .script import Script
 from .state import State
@@ -40,7 +41,8 @@ OVERRIDE = b"x-inferneo-fault"
 class Decision:
     """`rule` and `reply` (its index) are None where no rule, or no reply of it, answered. `faults`: those that had an
     effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
-    None. `explanation`: only where no rule matched and the script is strict.
+    None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response
+    waits. `coming`: the plan is not known yet, an asynchronous function is asked for it.
     """
 
     plan: Plan
@@ -51,6 +53,8 @@ class Decision:
     connection: ConnectionPlan = ORDERLY
     failure: str | None = None
     explanation: Explanation | None = None
+    hold: str | None = None
+    coming: Coming | None = None
 
 
 def decide(
@@ -58,8 +62,10 @@ def decide(
 ) -> tuple[State, Decision]:
     """The decision and the state after it. `extra`: faults for this one request (see `faults_of_header`)."""
     started = request.received if state.started is None else state.started
-    number = script.index.first(View(request)) if script.rules else None
-    hits, requests = state.hits, state.requests + 1
+    view = View(request, state.named)
+    number = script.index.first(view) if script.rules else None
+    hits, requests, named = state.hits, state.requests + 1, state.named
+    hold: str | None = None
     label: str | None = None
     call, lists = requests, ""
     reply: Reply | None = None
@@ -69,10 +75,13 @@ def decide(
         rule, label = script.rules[number], script.label(number)
         call = hits.get(label, 0) + 1
         hits = {**hits, label: call}
+        hold = rule.hold
+        if rule.sets is not None:
+            named = {name: value for name, value in {**named, **rule.sets}.items() if value is not None}
         position = rule.position(call)
         if position is None:
             failure = f"rule {label} was called {call} times, its script ends after {rule.calls}"
-            after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults)
+            after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
             return after, Decision(_refusal(500, failure, "script_exhausted"), label, call=call, failure=failure)
         reply_index, fault_index = rule.reply_index(position), rule.fault_index(position)
         reply = None if reply_index is None else rule.replies[reply_index]
@@ -81,23 +90,85 @@ def decide(
     elif script.is_strict and request.path not in PROBES:
         return _unmatched(
             script,
-            State(hits, state.fired, started, requests, state.unmatched + 1, state.healed, state.faults),
+            State(hits, state.fired, started, requests, state.unmatched + 1, state.healed, state.faults, named),
             request,
         )
+    after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
+    if isinstance(reply, Template | Function):
+        try:
+            made = make(reply, view, script.seed, call)
+        except Exception as error:  # whatever a user's function raises is told, and fails the test
+            return after, _failed(label, call, error)
+        if isinstance(made, Awaitable):
+            scene = _Scene(script, after, request, own, lists, extra, label, reply_index, call)
+            return after, Decision(Plan(()), label, reply_index, call, hold=hold, coming=Coming(made, scene, answer))
+        reply = made
     plan = answer(request, reply)
     if not (own or script.faults or state.faults or extra) or (state.healed and not extra):
-        after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults)
-        return after, Decision(plan, label, reply_index, call)
-    seconds = request.received - started
-    work = _Work(plan, script.seed)
-    if not state.healed:
-        work.strike(own, lists, call, seconds)
-        work.strike(script.faults, "faults", requests, seconds, request.connection)
-        work.strike(state.faults, "door", requests, seconds, request.connection)
-    work.strike(extra, "request", requests, seconds)
-    fired = state.fired | work.places if work.places - state.fired else state.fired
-    after = State(hits, fired, started, requests, state.unmatched, state.healed, state.faults)
-    return after, Decision(work.plan, label, reply_index, call, tuple(work.faults), work.connection)
+        return after, Decision(plan, label, reply_index, call, hold=hold)
+    return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """All that is known of one request's turn when its plan is still to be rewritten."""
+
+    script: Script
+    state: State
+    request: Request
+    own: Faults
+    lists: str
+    extra: Faults
+    label: str | None
+    reply_index: int | None
+    call: int
+
+    def struck(self, plan: Plan, hold: str | None = None) -> tuple[State, Decision]:
+        """The decision with all faults in it, and the state after it."""
+        state, request = self.state, self.request
+        seconds = request.received - (request.received if state.started is None else state.started)
+        work = _Work(plan, self.script.seed)
+        if not state.healed:
+            work.strike(self.own, self.lists, self.call, seconds)
+            work.strike(self.script.faults, "faults", state.requests, seconds, request.connection)
+            work.strike(state.faults, "door", state.requests, seconds, request.connection)
+        work.strike(self.extra, "request", state.requests, seconds)
+        fired = state.fired | work.places if work.places - state.fired else state.fired
+        after = State(
+            state.hits,
+            fired,
+            state.started,
+            state.requests,
+            state.unmatched,
+            state.healed,
+            state.faults,
+            state.named,
+        )
+        faults = tuple(work.faults)
+        return after, Decision(work.plan, self.label, self.reply_index, self.call, faults, work.connection, hold=hold)
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A decision that waits for what an asynchronous function gives."""
+
+    awaitable: Awaitable[Any]
+    scene: _Scene
+    answer: Answer
+
+    async def finish(self) -> tuple[Decision, frozenset[str]]:
+        """The decision, and the places of the faults that had an effect. Never raises: what goes wrong is a failure."""
+        try:
+            plan = self.answer(self.scene.request, finished(await self.awaitable))
+        except Exception as error:  # as in `decide`
+            return _failed(self.scene.label, self.scene.call, error), frozenset()
+        after, decision = self.scene.struck(plan)
+        return decision, after.fired
+
+
+def _failed(label: str | None, call: int, error: Exception) -> Decision:
+    failure = f"rule {label}: the reply could not be made: {type(error).__name__}: {error}"
+    return Decision(_refusal(500, failure, "handler_error"), label, call=call, failure=failure)
 
 
 class _Work:
@@ -120,7 +191,7 @@ class _Work:
             if rng is None:
                 continue
             plan, treatment = fault.rewrite(self.plan, rng), fault.connect(self.connection)
-            if plan is not self.plan or treatment is not self.connection:
+            if (plan is not self.plan and plan != self.plan) or treatment != self.connection:
                 self.plan, self.connection = plan, treatment
                 self.faults.append(fault)
                 self.places.add(f"{place} ({fault.kind})")

@@ -23,6 +23,7 @@ from .reply import (
     Pacing,
     RawBytes,
     Reply,
+    Template,
     Text,
     ToolCall,
     ToolCalls,
@@ -46,6 +47,7 @@ json = Json
 embedding = Embedding
 raw = RawBytes
 fixture = Fixture
+template = Template
 request = Match
 """`request(path="/health", method="GET")`: any request, by any field."""
 
@@ -137,7 +139,7 @@ class RuleDraft:
         call = Call(tuple(parse_fault(one, "fail") for one in faults))
         return dataclasses.replace(self, calls=self.calls + (call,) * (times or 1), endless=times is None)._published()
 
-    def reply(self, reply: Reply | str | dict[str, Any]) -> RuleDraft:
+    def reply(self, reply: Reply | str | dict[str, Any] | Callable[[Any], Any]) -> RuleDraft:
         """The calls written so far that have no reply get this one, and one call more."""
         parsed = parse_reply(reply, "reply")
         calls = tuple(Call(call.faults, call.reply or parsed) for call in self.calls)
@@ -150,6 +152,14 @@ class RuleDraft:
     def after(self, after: After) -> RuleDraft:
         """What comes behind the last call: `repeat-last`, `cycle` or `fail`."""
         return self._framed(after=after)
+
+    def hold(self, barrier: str = "hold") -> RuleDraft:
+        """The response waits at this barrier until the session releases it: `session.release(barrier)`."""
+        return self._framed(hold=barrier)
+
+    def sets(self, **states: str | None) -> RuleDraft:
+        """Named states of the session from this rule's first call on; None unsets."""
+        return self._framed(sets={**(self.frame.sets or {}), **states})
 
     def named(self, name: str) -> RuleDraft:
         """The rule's name in journals and errors."""

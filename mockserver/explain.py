@@ -73,7 +73,7 @@ class Explanation:
 
 def explain(script: Script, state: State, request: Request) -> Explanation:
     """Every rule against `request`, nearest first."""
-    view = View(request)
+    view = View(request, state.named)
     number = script.index.first(view)
     found = []
     for each, rule in enumerate(script.rules):

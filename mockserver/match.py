@@ -45,7 +45,7 @@ class Match(_Operators):
     `header`: name to value, or to true (there) or false (not there). `json`: a part of the body: objects may have more
     keys, lists match item by item. `jsonpath`: a path that must be there, or paths and the value that one of what they
     name must have. `tools`: names that are all offered. `nth`: the number of the request in its session, `connection`
-    that of its connection, both from 1.
+    that of its connection, both from 1. `state`: named states of the session and their values, null: not set.
     """
 
     method: str | None = None
@@ -62,6 +62,7 @@ class Match(_Operators):
     jsonpath: JsonValue = None
     nth: Positive | None = None
     connection: Positive | None = None
+    state: JsonValue = None
 
     def __post_init__(self) -> None:
         """Refuse what can match nothing by mistake: a bad regex, a bad path, headers of another shape."""
@@ -79,6 +80,8 @@ class Match(_Operators):
             for name, value in self.header.items():
                 if not isinstance(value, str | bool):
                     raise wrong("a text, true or false", value, child("header", name))
+        if self.state is not None and not isinstance(self.state, Mapping):
+            raise wrong("an object of states and their values", self.state, "state")
         if self.jsonpath is not None:
             for path in self.paths():
                 try:
@@ -206,6 +209,9 @@ def field_tests(match: Match) -> dict[str, Test]:
         tests["model"] = lambda view: bool(view.model == m.model)
     if m.stream is not None:
         tests["stream"] = lambda view: view.stream is m.stream
+    if m.state is not None:
+        states = list(m.state.items())
+        tests["state"] = lambda view: all(view.states.get(name) == value for name, value in states)
     tests.update(_text_tests(match))
     if m.tools is not None:
         names = set(m.tools)
@@ -300,6 +306,8 @@ def _got(field: str, match: Match, view: View) -> Any:
             return view.roles.count("user")
         case "tools":
             return list(view.tools)
+        case "state":
+            return dict(view.states)
         case "nth":
             return request.number
         case "model" | "stream":

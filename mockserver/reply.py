@@ -7,9 +7,9 @@ seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from .errors import ScriptError
 from .plan import Headers
@@ -102,12 +102,16 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """The body is exactly this JSON value, whatever was asked, with `status`."""
+    """The body is exactly this JSON value, whatever was asked, with `status`.
+
+    `unsafe`: it may break the schema of the response; `lint` says nothing.
+    """
 
     json: JsonValue
     status: Status = 200
     pacing: Pacing = NO_PACING
     headers: Headers = ()
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class ErrorBody:
 class Error:
     """The server refuses with `error.status` and the profile's error body."""
 
-    error: ErrorBody = ErrorBody()
+    error: ErrorBody
     pacing: Pacing = NO_PACING
     headers: Headers = ()
 
@@ -147,6 +151,7 @@ class RawBytes:
     status: Status = 200
     pacing: Pacing = NO_PACING
     headers: Headers = ()
+    unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,40 @@ class Fixture:
     headers: Headers = ()
 
 
-Reply: TypeAlias = Text | ToolCalls | Choices | Json | Error | Embedding | RawBytes | Fixture
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text made by a Jinja2 template, in a sandbox, when the request comes.
+
+    It sees `request` (the body as JSON), `text` (all that was said), `last` (its last line), `messages`, `model`,
+    `stream`, `headers`, `path`, `method`, `seed`, `call` (of the rule, from 1), `number` (of the request), `states` and
+    `random` (0 to 1, from the seed). `renders` `json`: what it makes is the body, as JSON.
+    """
+
+    template: str
+    renders: Literal["text", "json"] = "text"
+    pacing: Pacing = NO_PACING
+    headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a template that cannot be compiled."""
+        from .dynamic import check
+
+        check(self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a Python function gives for the request (`mockserver.dynamic.Asked`): a reply, now or when awaited.
+
+    Only in Python: JSON shows its name and cannot give it back.
+    """
+
+    function: Callable[[Any], Any]
+    pacing: Pacing = NO_PACING
+    headers: Headers = ()
+
+
+Reply: TypeAlias = Text | ToolCalls | Choices | Json | Error | Embedding | RawBytes | Fixture | Template | Function
 
 _FORMS: dict[str, type] = {
     "tool_calls": ToolCalls,
@@ -169,6 +207,7 @@ _FORMS: dict[str, type] = {
     "embedding": Embedding,
     "raw": RawBytes,
     "fixture": Fixture,
+    "template": Template,
 }
 """Which key makes an object which reply; the first that is there."""
 
@@ -179,6 +218,10 @@ def parse_reply(value: Any, path: str = "$") -> Reply:
         return value
     if isinstance(value, str):
         value = {"text": value}
+    if callable(value):
+        return Function(value)
+    if isinstance(value, Mapping) and "function" in value:
+        raise ScriptError("a function is written in Python: on(...).reply(function)", child(path, "function"))
     if not isinstance(value, Mapping):
         raise wrong("a reply: a text or an object", value, path)
     for key, form in _FORMS.items():
@@ -194,6 +237,8 @@ def parse_reply(value: Any, path: str = "$") -> Reply:
 
 def reply_to_json(reply: Reply) -> Any:
     """The reply as JSON; `parse_reply` gives it back."""
+    if isinstance(reply, Function):
+        return {"function": getattr(reply.function, "__qualname__", repr(reply.function))}
     return dump_object(reply)
 
 

@@ -15,7 +15,7 @@ from .errors import ScriptError
 from .faults import Fault, fault_definitions, parse_fault, parse_faults
 from .match import EVERYTHING, Matcher, matcher_schema, matcher_to_json, parse_matcher
 from .reply import Reply, parse_reply, reply_schema, reply_to_json
-from .settings import Codec, Key, child, dump_object, object_schema, parse_object, wrong
+from .settings import Codec, JsonValue, Key, child, dump_object, object_schema, parse_object, wrong
 
 After = Literal["repeat-last", "cycle", "fail"]
 FaultLists = tuple[tuple[Fault, ...], ...]
@@ -51,7 +51,11 @@ _FAULT_LISTS = Codec(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`name` is unique in its script, or None. The rule with the highest `priority` is asked first, then in order."""
+    """`name` is unique in its script, or None. The rule with the highest `priority` is asked first, then in order.
+
+    `hold`: the name of a barrier; the response waits there until it is released. `set`: named states of the session
+    and their values from now on (null: unset), which `match: {state: {...}}` asks for.
+    """
 
     name: str | None = None
     matcher: Annotated[Annotated[Matcher, _MATCHER], Key("match")] = EVERYTHING
@@ -59,6 +63,17 @@ class Rule:
     replies: tuple[Annotated[Reply, _REPLY], ...] = ()
     after: After = "repeat-last"
     priority: int = 0
+    hold: str | None = None
+    sets: Annotated[JsonValue, Key("set")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse states that are no texts."""
+        if self.sets is not None:
+            if not isinstance(self.sets, Mapping):
+                raise wrong("an object of states and their values", self.sets, "set")
+            for name, value in self.sets.items():
+                if value is not None and not isinstance(value, str):
+                    raise wrong("a text, or null to unset it", value, child("set", str(name)))
 
     @property
     def calls(self) -> int:

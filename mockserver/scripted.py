@@ -13,12 +13,25 @@ import msgspec
 
 from mockserver import ask, generate, pages, prompt, recorded, render
 from mockserver.embeddings import unit
+from mockserver.errors import ScriptError
 from mockserver.model import Choice, complete
 from mockserver.plan import Body, Head, Headers, Plan
 from mockserver.prepared import HOLES
 from mockserver.profile import Profile
 from mockserver.refuse import error_body, respond
-from mockserver.reply import Choices, Embedding, Error, Fixture, Json, RawBytes, Reply, Text, ToolCalls
+from mockserver.reply import (
+    Choices,
+    Embedding,
+    Error,
+    Fixture,
+    Function,
+    Json,
+    RawBytes,
+    Reply,
+    Template,
+    Text,
+    ToolCalls,
+)
 from mockserver.request import Request
 from mockserver.tokenizer import split
 from mockserver.tools import calling
@@ -40,6 +53,8 @@ def plan(
     `action` is what the path means, empty for a path the profile does not know; `streamed`: whatever the request says.
     `shape_name` names other documents than those of the endpoint.
     """
+    if isinstance(reply, Template | Function):
+        raise ScriptError(f"a {type(reply).__name__.lower()} is made into a reply before it is planned", "reply")
     headers = reply.headers
     if isinstance(reply, Json):
         return respond(reply.status, render.over(profile.headers["json"], headers), msgspec.json.encode(reply.json))

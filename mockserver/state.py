@@ -14,7 +14,7 @@ class State:
     """`hits`: calls per rule, by its label (`Script.label`). `fired`: the faults that had an effect, by their place
     (`flaky.faults[0][1]`). `started`: `Request.received` of the session's first request, None before it. `requests`
     and `unmatched` count. `healed`: no fault is in force any more. `faults`: those of the door, for every request,
-    behind all others.
+    behind all others. `named`: the named states that rules set.
     """
 
     hits: Mapping[str, int] = field(default_factory=dict)
@@ -24,16 +24,17 @@ class State:
     unmatched: int = 0
     healed: bool = False
     faults: tuple[Fault, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def healed(state: State) -> State:
     """The state with no fault in force any more."""
-    return State(state.hits, state.fired, state.started, state.requests, state.unmatched, True, ())
+    return State(state.hits, state.fired, state.started, state.requests, state.unmatched, True, (), state.named)
 
 
 def with_faults(state: State, faults: tuple[Fault, ...]) -> State:
     """The state with these faults of the door; it is no longer healed."""
-    return State(state.hits, state.fired, state.started, state.requests, state.unmatched, False, faults)
+    return State(state.hits, state.fired, state.started, state.requests, state.unmatched, False, faults, state.named)
 
 
 def unused_rules(script: Script, state: State) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .request import NotJSON, Request
@@ -12,6 +14,8 @@ class _Unknown:
 
 
 _UNKNOWN = _Unknown()
+
+NO_STATES: Mapping[str, str] = MappingProxyType({})
 
 
 def text_of(content: Any) -> str:
@@ -25,12 +29,15 @@ def text_of(content: Any) -> str:
 
 
 class View:
-    """A request as matchers see it. Nothing here raises: what is not there is None or empty."""
+    """A request as matchers see it, and the named states of its session. Nothing here raises: what is not there is None
+    or empty.
+    """
 
-    __slots__ = ("_document", "_lines", "request")
+    __slots__ = ("_document", "_lines", "request", "states")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, states: Mapping[str, str] = NO_STATES) -> None:
         self.request = request
+        self.states = states
         self._document: Any = _UNKNOWN
         self._lines: tuple[tuple[str, str], ...] | None = None
 
