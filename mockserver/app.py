@@ -15,8 +15,10 @@ from typing import Any
 
 from mockserver.clock import Clock, HttpDate, LoopClock
 from mockserver.connection import ORDERLY, ConnectionPlan
+from mockserver.decide import Decision
 from mockserver.errors import PlanError
 from mockserver.journal import Exchange, Journal
+from mockserver.later import Later, ready
 from mockserver.lower import Framer
 from mockserver.plan import Body, Close, Head, Plan
 from mockserver.play import Player, play_asgi, whole
@@ -53,8 +55,8 @@ class App:
             if wire.treatment.read == "none":
                 wire.stop_reading()
                 await wire.until_lost()
-            elif (player := self._answer(wire, name, path, scope, b"")) is not None:
-                await player.wait()
+            elif (playing := self._answer(wire, name, path, scope, b"")) is not None:
+                await playing.wait()
             return
         message = await receive()
         body: bytes = message.get("body", b"")
@@ -71,9 +73,11 @@ class App:
             return
         if wire is None:
             exchange, journal, clock = self._decide(None, name, path, scope, body)
+            if type(exchange.decision) is Decision:
+                await ready(self.sessions.get(name).brain, exchange)
             await self._play_elsewhere(exchange, journal, send, clock)
-        elif (player := self._answer(wire, name, path, scope, body)) is not None:
-            await player.wait()
+        elif (playing := self._answer(wire, name, path, scope, body)) is not None:
+            await playing.wait()
 
     def handle(self, wire: Wire, scope: Any, body: bytes) -> bool:
         """Answer at once, or begin to; False: the request is for the door, which takes its time."""
@@ -118,9 +122,17 @@ class App:
         session.journal.add(exchange)
         return exchange, session.journal, clock
 
-    def _answer(self, wire: Wire, name: str, path: str, scope: Any, body: bytes) -> Player | None:
-        """Decide and play; the player, where it is not over at once."""
+    def _answer(self, wire: Wire, name: str, path: str, scope: Any, body: bytes) -> Player | Later | None:
+        """Decide and play; what plays, where it is not over at once."""
         exchange, journal, clock = self._decide(wire, name, path, scope, body)
+        decision = exchange.decision
+        if type(decision) is Decision and (decision.hold is not None or decision.coming is not None):
+            brain = self.sessions.get(name).brain
+            return Later(brain, exchange, journal, wire, lambda: self._begin(exchange, journal, clock, wire, scope))
+        return self._begin(exchange, journal, clock, wire, scope)
+
+    def _begin(self, exchange: Exchange, journal: Journal, clock: Clock, wire: Wire, scope: Any) -> Player | None:
+        """Play the plan of an exchange; the player, where it is not over at once."""
         connection = exchange.decision.connection
         if connection is not ORDERLY or wire.treatment is not ORDERLY:
             _treat(exchange, wire, connection)

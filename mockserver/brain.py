@@ -19,6 +19,7 @@ from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.explain import Explanation, explain
 from mockserver.faults import Fault, parse_faults
+from mockserver.gates import Gates
 from mockserver.plan import Plan
 from mockserver.profile import Profile
 from mockserver.reply import Reply
@@ -72,7 +73,18 @@ class ScriptBrain:
     `overrides`: whether a request may carry faults in `X-Inferneo-Fault`. `changed` is called after every arming.
     """
 
-    __slots__ = ("_answerer", "_begun", "_changed", "_settings", "_wall", "failures", "overrides", "script", "state")
+    __slots__ = (
+        "_answerer",
+        "_begun",
+        "_changed",
+        "_settings",
+        "_wall",
+        "failures",
+        "gates",
+        "overrides",
+        "script",
+        "state",
+    )
 
     def __init__(
         self,
@@ -88,6 +100,7 @@ class ScriptBrain:
         self.script = settings.read()
         self.state = State()
         self.failures: list[str] = []
+        self.gates = Gates()
         self._begun = wall()
         self._answerer = answerer_of(self.script.profile or settings.profile)
 
@@ -98,6 +111,12 @@ class ScriptBrain:
         if decision.failure is not None:
             self.failures.append(decision.failure)
         return decision
+
+    def note(self, decision: Decision, fired: frozenset[str]) -> None:
+        """A decision that an asynchronous function was asked for is made."""
+        self.state = dataclasses.replace(self.state, fired=self.state.fired | fired)
+        if decision.failure is not None:
+            self.failures.append(decision.failure)
 
     def answer(self, request: Request, reply: Reply | None) -> Plan:
         """What a model answers, in the session's profile and from its seed."""
@@ -199,6 +218,8 @@ class ScriptBrain:
             "unused_rules": unused_rules(script, state),
             "unused_faults": unused_faults(script, state),
             "failures": list(self.failures),
+            "states": dict(state.named),
+            "held": self.gates.waiting(),
         }
 
     def explain(self, request: Request) -> Explanation:
