@@ -26,6 +26,7 @@ GROUPS = {
     "sse": "Server-sent events",
     "meaning": "Meaning: right JSON that says wrong things",
     "api": "API: refusals and headers",
+    "any": "Anything at all",
 }
 
 _HEAD = """# The fault catalogue

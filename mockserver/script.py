@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from . import fixtures
 from .errors import ScriptError
 from .faults import Fault
 from .index import Index, build_index
@@ -97,10 +98,18 @@ def parse_script(value: Any, path: str = "$") -> Script:
 
 
 def load_script(path: str | Path) -> Script:
-    """The script in a YAML or JSON file. Raises `ScriptError` with file, line and column, or `OSError`."""
+    """The script in a YAML or JSON file, or one of ours by name (`wire/b12_bad_chunk`).
+
+    Raises `ScriptError` with file, line and column, or `OSError`.
+    """
     from .yamltext import read_yaml  # PyYAML takes 20 ms to import, and only files need it
 
-    return read_yaml(Path(path).read_bytes(), parse_script, str(path))
+    found = Path(path)
+    if not found.exists():
+        ours = fixtures.path() / "scripts"
+        named = [ours / f"{path}{ending}" for ending in ("", ".json", ".yaml")]
+        found = next((one for one in named if one.is_file()), found)
+    return read_yaml(found.read_bytes(), parse_script, str(found))
 
 
 def parse_script_text(data: bytes, name: str = "") -> Script:

@@ -30,6 +30,7 @@ from . import (  # isort: skip
     meaning as meaning,
     status as status,
     limits as limits,
+    given as given,
 )
 from .bad_json import BadJson
 from .cut import Cut, SlowClose

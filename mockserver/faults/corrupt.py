@@ -18,6 +18,7 @@ from .edit import (
     each,
     find,
     find_event,
+    leaves,
     lowered,
     payload,
     resized,
@@ -63,6 +64,11 @@ class Flip(Fault):
             return plan
         before, piece, after = found
         at = 0 if self.wire else span(piece)[0]
+        last = before[-1] if before else None
+        if isinstance(last, Body | Raw) and not any(leaf is last for leaf in leaves(plan.steps)):
+            # the point was inside a piece, which `split` has cut: put it together again
+            before, at = before[:-1], at + len(last.data)
+            piece = dataclasses.replace(piece, data=last.data + piece.data)
         data = bytearray(piece.data)
         data[at] ^= self.mask
         return Plan((*before, dataclasses.replace(piece, data=bytes(data)), *after), plan.ending)

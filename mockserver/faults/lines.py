@@ -35,7 +35,9 @@ class Newlines(Fault):
 
     def rewrite(self, plan: Plan, rng: Random) -> Plan:
         """Other line ends in every event."""
-        ends = {"lf": [b"\n"], "cr": [b"\r"], "crlf": [b"\r\n"], "mixed": [b"\n", b"\r\n", b"\r"]}[self.form]
+        ends = {"lf": [b"\n"], "cr": [b"\r"], "crlf": [b"\r\n"], "mixed": [b"\r", b"\r\n", b"\n"]}[
+            self.form
+        ]  # never CR before LF: that would be one line end
         count = 0
 
         def turn(_: re.Match[bytes]) -> bytes:

@@ -58,6 +58,10 @@ def doubled(plan: Plan, found: tuple[Steps, Body | Raw, Steps] | None, change: C
     return resized(plan, (*before, piece, copy, *after))
 
 
+_LONG_AGO = 946684800
+"""2000-01-01 in unix seconds."""
+
+
 @fault("drift", "meaning", field="id", event=2)
 @dataclass(frozen=True, slots=True)
 class Drift(Fault):
@@ -72,7 +76,7 @@ class Drift(Fault):
         start = find_event(plan.steps, self.event)
         if start is None:
             return plan
-        other: Any = 1 if self.field == "created" else f"{self.field}-{rng.randrange(1 << 32):08x}"
+        other: Any = _LONG_AGO if self.field == "created" else f"{self.field}-{rng.randrange(1 << 32):08x}"
         before, piece, after = start
         changed = change_piece(plan, start, lambda value: value.update({self.field: other}))
         if self.once or changed is plan:

@@ -16,6 +16,7 @@ from .edit import (
     Steps,
     body_bytes,
     each,
+    first_head,
     flat,
     is_head,
     lowered,
@@ -177,12 +178,20 @@ class SlowHead(Fault):
         return Plan(each(plan.steps, slow), plan.ending)
 
 
+def is_stream(plan: Plan) -> bool:
+    """Whether the head above HTTP says that events come."""
+    head = first_head(plan)
+    fields = () if head is None else head.headers
+    return any(name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in fields)
+
+
 @fault("heartbeat", "time", seconds=0.1, times=3)
 @dataclass(frozen=True, slots=True)
 class Heartbeat(Fault):
     """Behind the head only comment lines come, one each `seconds`: `times` of them before the response goes on.
 
-    `times` None: for ever, so a read time limit never strikes and only a limit on the whole call ends it.
+    `times` None: for ever, so a read time limit never strikes and only a limit on the whole call ends it. A response
+    that is no event stream is left alone.
     """
 
     seconds: Seconds
@@ -194,7 +203,7 @@ class Heartbeat(Fault):
         head, rest = split_head(plan.steps)
         lines = "".join(f": {line}\n" for line in self.comment.splitlines() or [""])
         beat = Repeat((Wait(self.seconds), Body(lines.encode() + b"\n")), self.times)
-        if any(isinstance(step, Raw) for step in head):
+        if not is_stream(plan):
             return plan
         return Plan((*head, beat, *(rest if self.times is not None else ())), plan.ending)
 

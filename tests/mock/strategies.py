@@ -130,7 +130,7 @@ def of_hint(hint: Any) -> st.SearchStrategy[Any]:
             low = 0 if bounds.low is None else bounds.low
             high = _SMALL if bounds.high is None else min(bounds.high, _SMALL)
             return st.integers(int(low), int(high)) if arguments[0] is int else st.floats(low, high)
-        if any(isinstance(item, Codec) for item in arguments[1:]):
+        if any(isinstance(item, Codec) for item in arguments[1:]) and arguments[0] is Any:
             return st.none() | st.integers(-5, 5) | st.sampled_from([0.5, "soon", "1_0"]) | st.just(("1", 2))
         return of_hint(arguments[0])
     if origin in (typing.Union, types.UnionType):
@@ -145,6 +145,7 @@ def of_hint(hint: Any) -> st.SearchStrategy[Any]:
         str: st.sampled_from(MARKS[1:]) | st.sampled_from(["start", "end", "id", "x"]) | words,
         Any: json_values,
         When: whens,
+        Plan: wild_plans,
     }
     return plain[hint]
 

@@ -178,10 +178,12 @@ def test_what_was_never_used_is_known() -> None:
 
 def test_faults_come_from_four_places_in_order() -> None:
     """The rule's, the script's, the door's, the request's own."""
-    script = parse_script({"rules": [{"faults": [[{"kind": "drop", "at": "done"}]]}], "faults": [{"kind": "ndjson"}]})
+    script = parse_script(
+        {"rules": [{"faults": [[{"kind": "drop", "at": "done"}]]}], "faults": [{"kind": "headers", "set": {"a": "b"}}]}
+    )
     door = with_faults(State(), (parse_fault({"kind": "delay", "seconds": 1}),))
     _, decision = decide(script, door, asked(), answer, (parse_fault("cut"),))
-    assert [one.kind for one in decision.faults] == ["drop", "ndjson", "delay", "cut"]
+    assert [one.kind for one in decision.faults] == ["drop", "headers", "delay", "cut"]
     assert decision.plan.ending == Close("rst")
 
 

@@ -78,13 +78,13 @@ def check_playable(steps: tuple[Step, ...]) -> int:
 def test_there_is_a_whole_catalogue() -> None:
     """Every group of the catalogue has its kinds."""
     groups = {cls.group for cls in kinds().values()}
-    assert groups == {"connection", "endings", "time", "head", "body", "content", "sse", "meaning", "api"}
+    assert groups == {"connection", "endings", "time", "head", "body", "content", "sse", "meaning", "api", "any"}
     assert len(kinds()) >= 90
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_every_fault_goes_through_json(kind: str, data: st.DataObject) -> None:
     """`parse_fault(json) == fault`, through real JSON text, and the schema accepts it."""
     one = data.draw(fault_of(kinds()[kind]))
@@ -100,7 +100,7 @@ def test_every_list_of_faults_goes_through_json(many: tuple[Fault, ...]) -> None
 
 
 @given(faults, plans)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_probability_0_changes_nothing(one: Fault, plan: Plan) -> None:
     """With probability 0 the plan is the very same object."""
     told = one.to_json()
@@ -109,14 +109,14 @@ def test_probability_0_changes_nothing(one: Fault, plan: Plan) -> None:
 
 
 @given(fault_lists, plans, st.integers(0, 1000))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_the_same_seed_gives_the_same_bytes(many: tuple[Fault, ...], plan: Plan, seed: int) -> None:
     """All chance comes from the generator that is given."""
     assert applied(plan, many, seed) == applied(plan, many, seed)
 
 
 @given(st.lists(certain_faults, min_size=1, max_size=4).map(tuple), plans)
-@settings(max_examples=600)
+@settings(max_examples=250)
 def test_any_faults_on_any_plan_play(many: tuple[Fault, ...], plan: Plan) -> None:
     """The result is a plan of legal steps with one ending, of bounded size, and it can be lowered."""
     result = applied(plan, many)
@@ -129,7 +129,7 @@ def test_any_faults_on_any_plan_play(many: tuple[Fault, ...], plan: Plan) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=7)
 def test_every_kind_plays_on_wild_plans(kind: str, data: st.DataObject) -> None:
     """Each kind by itself, on plans that no model would make."""
     one = data.draw(fault_of(kinds()[kind], always))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 from strategies import scripts
 
@@ -15,6 +15,7 @@ from mockserver.errors import ScriptError
 from mockserver.rule import Rule, parse_rule
 from mockserver.script import Script, load_script, parse_script, parse_script_text, script_schema
 
+FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 SCHEMA = Draft202012Validator(script_schema())
 FLAKY = b"""\
 seed: 3
@@ -30,6 +31,7 @@ rules:
 
 
 @given(scripts)
+@settings(max_examples=20)
 def test_every_script_goes_through_json_and_yaml(script: Script) -> None:
     """It comes back equal from JSON text and from YAML text, and the schema accepts it."""
     told = json.loads(json.dumps(script.to_json()))
@@ -128,6 +130,7 @@ def test_files(tmp_path: Path) -> None:
     path.write_bytes(b"x: 1")
     with pytest.raises(ScriptError, match=r"s\.yaml:1:1: \$\.x"):
         load_script(str(path))
+    assert load_script("wire/b12_bad_chunk") == load_script(FIXTURES / "scripts" / "wire" / "b12_bad_chunk.json")
     with pytest.raises(FileNotFoundError):
         load_script(tmp_path / "none")
 
@@ -145,3 +148,20 @@ def test_calls_take_their_entries(after: str, positions: list[int | None]) -> No
     assert Rule().reply_index(0) is None
     assert Rule().fault_index(0) is None
     assert [Rule().position(call) for call in (1, 2)] == [0, 0]
+
+
+WIRE = sorted((FIXTURES / "scripts" / "wire").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", WIRE, ids=lambda path: path.stem)
+def test_every_wire_case_is_a_script(path: Path) -> None:
+    """It loads, the schema accepts it, and every attempt is a whole plan of its own."""
+    script = load_script(path)
+    SCHEMA.validate(json.loads(path.read_bytes()))
+    assert [rule.name for rule in script.rules] == [path.stem]
+    assert [[one.kind for one in many] for many in script.rules[0].faults] == [["plan"]] * len(script.rules[0].faults)
+
+
+def test_all_wire_cases_are_there() -> None:
+    """66 of them."""
+    assert len(WIRE) == 66
