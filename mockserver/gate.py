@@ -75,14 +75,12 @@ def enter(
         return state, Entered(who)
     cost = account()
     fields: Headers = ()
-    if gate.limits:
-        meter, verdict = limits_.admit(state.meters.get(who) or limits_.meter(gate.limits, now), now)
+    meter, verdict = limits_.admit(state.meters.get(who) or limits_.meter(gate.limits, now), now)
+    if verdict is not None:
         state = replace(state, meters={**state.meters, who: meter})
-        if verdict is not None:
-            rules = gate.profile.option("limits") or {}
-            fields = limits_.headers(rules, verdict, now)
-            if not verdict.ok:
-                return state, Entered(_limited(gate.profile, verdict, fields))
+        fields = limits_.headers(gate.profile.option("limits") or {}, verdict, now)
+        if not verdict.ok:
+            return state, Entered(_limited(gate.profile, verdict, fields))
     plan = answer()
     if cost is None or _status(plan) != 200:
         return state, Entered(with_headers(plan, fields))

@@ -29,6 +29,10 @@ _UNITS = {
 }
 
 
+_ROUNDING = 1e-6
+"""A bucket that lacks less than this share of one request holds it: seconds are floats."""
+
+
 class LimitsError(MockError, ValueError):
     """A limit was given that means nothing."""
 
@@ -100,7 +104,7 @@ class Bucket:
     def until(self, level: float) -> float:
         """The seconds until it holds `level`, 0 if it does."""
         missing = min(level, self.capacity) - self.level
-        return max(0.0, missing * self.seconds / self.capacity)
+        return missing * self.seconds / self.capacity if missing > _ROUNDING else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ def charge(meter_: Meter, tokens: int) -> Meter:
 
 def _verdict(ok: bool, name: str, bucket: Bucket, wait: float, now: float) -> Verdict:
     reset = math.ceil(now + bucket.until(bucket.capacity))
-    return Verdict(ok, name, int(bucket.capacity), max(0, math.floor(bucket.level + 1e-9)), reset, wait)
+    return Verdict(ok, name, int(bucket.capacity), max(0, math.floor(bucket.level + _ROUNDING)), reset, wait)
 
 
 def headers(rules: Mapping[str, Any], verdict: Verdict, now: float) -> Headers:

@@ -11,7 +11,7 @@ from mockserver.keys import Key
 from mockserver.latency import Latency
 from mockserver.limits import Limits
 from mockserver.plan import Wait
-from mockserver.reply import Error, Text
+from mockserver.reply import Error, ErrorBody, Text
 from mockserver.request import Request
 
 DOCS = ANSWERERS["docs"]
@@ -110,7 +110,7 @@ def test_the_account_is_the_usage() -> None:
     scripted = DOCS.account(request, Text("a b c"))
     assert scripted is not None
     assert scripted.tokens == 3
-    assert DOCS.account(request, Error()) is None
+    assert DOCS.account(request, Error(ErrorBody())) is None
     assert DOCS.account(get("/health")) is None
     assert DOCS.account(get("/nothing")) is None
     assert DOCS.account(post(CHAT, {})) is None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
+from dataclasses import fields
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +165,14 @@ def test_bad_latencies(value: Any) -> None:
     """One sentence that names the setting."""
     with pytest.raises(LatencyError):
         parse_latency(value)
+
+
+def test_the_settings_are_documented() -> None:
+    """docs/latency.md has a row for each, with its default."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "latency.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", text, re.MULTILINE))
+    assert set(rows) == {item.name for item in fields(Latency)}
+    for item in fields(Latency):
+        default = {None: "null", (): "none"}.get(item.default, item.default)
+        assert rows[item.name].strip("`") == (f"{default:g}" if isinstance(default, float) else str(default))
+    assert all(f"`{preset}`" in text for preset in PRESETS)

@@ -48,6 +48,7 @@ SCHEMAS: list[Any] = [
     {"allOf": [True, {"$ref": "#/prefixItems/0"}], "prefixItems": [{"type": "array", "maxItems": 0}], "maxItems": 0},
     {"type": "string", "pattern": "^[\\d][^x]$"},
     {"type": "string", "pattern": "^[^\\dA-Yxyz]{2}$"},
+    {"type": "string", "pattern": "^[^\\w]$"},
     {"type": "object", "required": ["a"],
      "properties": {"a": {"type": "array", "items": {"$ref": "#"}}, "b": {"$ref": "#"}}},
     {"anyOf": [False, {"type": "integer"}]},

@@ -277,6 +277,21 @@ def test_content_types(kind: bytes | None, code: int) -> None:
     assert ("error" in reply(plan)) == (code != 200)
 
 
+def test_coercions() -> None:
+    """`engine` takes texts and truths for numbers, `docs` takes neither."""
+    for fields in (
+        {"temperature": True},
+        {"temperature": "0.5"},
+        {"max_tokens": "8"},
+        {"max_tokens": True},
+        {"stream": 0},
+    ):
+        assert status(ask(CHAT, chat(model="chain", **fields), "engine")) == 200
+        assert status(ask(CHAT, chat(**fields))) == 400
+    for fields in ({"temperature": "x"}, {"max_tokens": "8.5"}, {"stream": 2}, {"stream": "x"}, {"stream": [1]}):
+        assert status(ask(CHAT, chat(model="chain", **fields), "engine")) == 422
+
+
 def test_content_encodings() -> None:
     """A compressed body is refused before it is read."""
     plan = ANSWERERS["docs"].plan(_post(b"application/json", (b"content-encoding", b"gzip")))
