@@ -47,6 +47,11 @@ LEGAL: tuple[dict[str, Any], ...] = (
 """Faults that are none: whatever a reader makes of them, the events are the same."""
 SLOW = {"accept-black-hole", "stall", "no-read", "hang-after-done", "upgrade", "slow-close", "bandwidth", "heartbeat"}
 LISTENER = "connection"
+TIMES = ("seconds", "gap", "jitter")
+QUICK = 0.05
+"""The times of the catalogue's examples are cut to this many seconds: a law asks what happens, not for how long."""
+POISON = ("extra-response", "body-on-204")
+"""Faults that leave an answer behind on the connection for the next request to find."""
 
 
 def replies() -> st.SearchStrategy[str]:
@@ -103,7 +108,8 @@ def catalogue() -> list[dict[str, Any]]:
     for name, kind in kinds().items():
         if kind.group == LISTENER:
             continue
-        found.append({"kind": name, **dict(kind.example)})
+        quick = {key: min(value, QUICK) if key in TIMES else value for key, value in dict(kind.example).items()}
+        found.append({"kind": name, **quick})
     return found
 
 

@@ -22,6 +22,8 @@ from contracts.wire import NoAnswer
 Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken"]
 REPEATS = 3
 GIVE_UP = 25
+PATIENCE = 60.0
+"""How long past its time a law may take to get its first case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
         now = time.monotonic()
         if trial.judged == 0 and len(trial.absent) >= GIVE_UP:
             return
-        if trial.breach is None and now > until and (trial.judged or now > until + effort.seconds):
+        tried = trial.judged or trial.absent or trial.unjudged
+        if trial.breach is None and now > until and (tried or now > until + PATIENCE):
             return
         if trial.breach is not None and now > trial.first_breach + effort.shrink_seconds:
             if repr(case) in trial.failing:

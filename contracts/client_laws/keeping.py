@@ -17,7 +17,7 @@ PROMPT = "the private prompt 5f1e"
 SOURCE = "laws.md 54, 55"
 
 
-@law("C-KEEP-01", over=FAULTS, examples=40, source=SOURCE)
+@law("C-KEEP-01", over=FAULTS, examples=20, source=SOURCE)
 def an_error_never_shows_the_key(bench: Bench, case: Faulty) -> None:
     """No error, printed in any way, shows the key."""
     scene = bench.play(rule(TEXT, case.fault), what=case.what, stream=case.stream, api_key=KEY, timeout=1.0)
@@ -26,7 +26,7 @@ def an_error_never_shows_the_key(bench: Bench, case: Faulty) -> None:
         expect(KEY not in problem.shown, "an error without the key", problem.shown)
 
 
-@law("C-KEEP-02", over=FAULTS, examples=20, source=SOURCE)
+@law("C-KEEP-02", over=FAULTS, examples=12, source=SOURCE)
 def a_log_never_shows_the_key(bench: Bench, case: Faulty) -> None:
     """No log at DEBUG shows the key."""
     scene = bench.play(rule(TEXT, case.fault), what=case.what, stream=case.stream, api_key=KEY, timeout=1.0)
@@ -103,7 +103,7 @@ def connections_are_used_again(bench: Bench) -> None:
     expect(len(used) == 1, "1 connection for 4 calls", len(used))
 
 
-@law("C-KEEP-09", over=FAULTS, examples=15, source="laws.md 53")
+@law("C-KEEP-09", over=FAULTS, examples=8, source="laws.md 53")
 def faults_do_not_pile_up_connections(bench: Bench, case: Faulty) -> None:
     """A client that met the same fault five times opened at most one connection for each call, and one more."""
     scene = bench.play(rule(TEXT, case.fault), what=case.what, stream=case.stream, timeout=0.5, times=5)
@@ -122,7 +122,7 @@ def _twins(bench: Bench) -> Bench:
         raise Vacuous(f"{bench.name} has one form only") from None
 
 
-@law("C-TWIN-01", over=FAULTS, examples=40, source="laws.md 52")
+@law("C-TWIN-01", over=FAULTS, examples=25, source="laws.md 52")
 def both_forms_give_the_same(bench: Bench, case: Faulty) -> None:
     """The synchronous and the asynchronous client give the same text and the same kind of error for every fault."""
     task: dict[str, Any] = {"what": case.what, "stream": case.stream, "timeout": 1.0}

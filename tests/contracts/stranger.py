@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-WORDS = "the café robot said 😀 then wrote 日 and stopped at last".split(" ")
+WORDS = ["the", "café", "robot", "said", "😀", "then", "wrote", "日", "and", "stopped", "at", "last"]
 RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it is an answer, not an error
     """What the caller did wrong."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -105,7 +105,7 @@ class Stranger(BaseHTTPRequestHandler):
         self.rfile.read(length)
         self.answer(405, self.refusal(405, "method not allowed"), {"Allow": "GET, POST"})
 
-    do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_TRACE = other
+    do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_TRACE = other  # noqa: N815 - names of http.server
 
     def do_POST(self) -> None:
         """Completions."""
@@ -143,7 +143,9 @@ class Stranger(BaseHTTPRequestHandler):
             good = value is None or (type(value) in (int, float) and low <= value <= high)
             if not good:
                 raise Refused(422, f"{name} must be a number from {low} to {high}")
-        if not (body.get("max_tokens") is None or (type(body["max_tokens"]) is int and 1 <= body["max_tokens"] < 2**31)):
+        if not (
+            body.get("max_tokens") is None or (type(body["max_tokens"]) is int and 1 <= body["max_tokens"] < 2**31)
+        ):
             raise Refused(422, "max_tokens must be a positive integer")
         if body.get("n") not in (None, 1):
             raise Refused(422, "n must be 1")
@@ -153,7 +155,11 @@ class Stranger(BaseHTTPRequestHandler):
         if not isinstance(body.get("stream", False), bool):
             raise Refused(422, "stream must be true or false")
         stops = body.get("stop")
-        if not (stops is None or isinstance(stops, str) or (isinstance(stops, list) and all(isinstance(s, str) for s in stops))):
+        if not (
+            stops is None
+            or isinstance(stops, str)
+            or (isinstance(stops, list) and all(isinstance(s, str) for s in stops))
+        ):
             raise Refused(422, "stop must be a string or strings")
         if not isinstance(body.get("model"), str):
             raise Refused(422, "model is missing")
@@ -190,7 +196,11 @@ class Stranger(BaseHTTPRequestHandler):
             return
         said = "".join(sent)
         choice = {"message": {"role": "assistant", "content": said}} if chat else {"text": said}
-        document = {**head, "choices": [{"index": 0, **choice, "finish_reason": finish}], "usage": self.usage(text, sent)}
+        document = {
+            **head,
+            "choices": [{"index": 0, **choice, "finish_reason": finish}],
+            "usage": self.usage(text, sent),
+        }
         self.answer(200, document)
 
     def answer(self, status: int, document: Any, fields: dict[str, str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -67,7 +68,23 @@ def test_events_by_the_standard(body: bytes, events: list[Event]) -> None:
     assert by_regex(body) == events
 
 
-PIECES = [b"data: a", b"data:", b"data", b"id: 1", b"event: e", b":c", b"\n", b"\r", b"\r\n", b"\n\n", b"x", b"\xc3", b"\xa9", b"\xef\xbb\xbf", b"\0"]
+PIECES = [
+    b"data: a",
+    b"data:",
+    b"data",
+    b"id: 1",
+    b"event: e",
+    b":c",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\n\n",
+    b"x",
+    b"\xc3",
+    b"\xa9",
+    b"\xef\xbb\xbf",
+    b"\0",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES)).map(b"".join))
@@ -81,7 +98,7 @@ def test_any_split_gives_the_same_events(body: bytes, cuts: set[int]) -> None:
     """Fed in any pieces, the reader gives the events of the whole."""
     reader = EventReader()
     places = sorted({0, len(body), *(cut for cut in cuts if cut <= len(body))})
-    fed = [event for start, end in zip(places, places[1:], strict=False) for event in reader.feed(body[start:end])]
+    fed = [event for start, end in pairwise(places) for event in reader.feed(body[start:end])]
     assert fed == read_events(body)
 
 
@@ -156,7 +173,9 @@ def test_what_is_no_http(data: bytes) -> None:
 
 def test_interim_responses_are_counted() -> None:
     """1xx come before the response and are not it."""
-    response = read_response(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
+    response = read_response(
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+    )
     assert response is not None
     assert (response.status, response.interim, response.framing) == (204, 2, "none")
 

@@ -192,7 +192,7 @@ class Mixes(Stranger):
 class Rude(Stranger):
     """A refusal does not read the body, and keeps the connection."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - a name of http.server
         if int(self.headers.get("content-length") or 0) > 5000:
             self.answer(413, self.refusal(413, "too large"))
             return

@@ -1,0 +1,98 @@
+"""The command: its exit codes, its files, its one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from stranger import Stranger, serving
+from wrong_servers import NoDone
+
+from contracts.cli import main
+
+ONE = ["--law", "S-FRAME-03", "--no-recorded", "--budget", "5s"]
+
+
+def test_a_kept_law_is_exit_0(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The table has the verdict, the files have it too."""
+    files = [tmp_path / name for name in ("r.json", "r.xml", "r.md")]
+    with serving(Stranger) as url:
+        flags = ["--json", str(files[0]), "--junit", str(files[1]), "--markdown", str(files[2])]
+        assert main(["run", url, *ONE, *flags]) == 0
+    assert "S-FRAME-03" in capfd.readouterr().out
+    document = json.loads(files[0].read_text())
+    assert [v["word"] for v in document["verdicts"]] == ["ok"]
+    assert document["exit_code"] == 0
+    (suite,) = ElementTree.parse(files[1]).getroot()
+    assert suite.get("failures") == "0"
+    assert "1 laws: 1 ok" in files[2].read_text()
+
+
+def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is shown with its request, and saved as a file that a fake can replay."""
+    from mockserver.script import parse_script
+
+    with serving(NoDone) as url:
+        assert (
+            main(["run", url, *ONE, "--profile", "openai", "--save", str(tmp_path), "--junit", str(tmp_path / "r.xml")])
+            == 1
+        )
+    out = capfd.readouterr().out
+    assert "S-FRAME-03 FAILED" in out
+    assert "curl -sS" in out
+    (saved,) = tmp_path.glob("*.json")
+    fixture = json.loads(saved.read_text())
+    assert fixture["law"] == "S-FRAME-03"
+    assert fixture["exchanges"]
+    assert parse_script(fixture["script"]).rules
+    (suite,) = ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert suite.get("failures") == "1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "http://127.0.0.1:9"], "cannot judge http://127.0.0.1:9: refused"),
+        (["run", "localhost:8000"], "'localhost:8000' is no base URL; expected http://HOST:PORT"),
+        (["run", "http://127.0.0.1:9", "--budget", "soon"], "'soon' is no budget; expected a time like 60s, 5m or 1h"),
+        (["run", "http://127.0.0.1:9", "--law", "X-1"], "no law's id begins with X-1"),
+        (["run", "--target", "/no/such/file.toml"], "/no/such/file.toml"),
+        (["explain", "S-FRME-03"], "did you mean S-FRAME-"),
+    ],
+)
+def test_a_mistake_is_exit_2_and_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback for a user's mistake."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("inferneo-contracts: ")
+    assert captured.out == ""
+
+
+def test_a_target_file_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown key is named."""
+    file = tmp_path / "t.toml"
+    file.write_text('url = "http://127.0.0.1:9"\nmodle = "x"\n')
+    assert main(["run", "--target", str(file)]) == 2
+    assert "unknown key 'modle'" in capsys.readouterr().err
+
+
+def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    """All laws, as lines and as JSON; one law at length, with who breaks it."""
+    assert main(["list"]) == 0
+    assert "server laws" in capsys.readouterr().out
+    assert main(["list", "--json"]) == 0
+    assert {"id", "level", "title", "needs"} <= set(json.loads(capsys.readouterr().out)[0])
+    assert main(["explain", "s-frame-03"]) == 0
+    out = capsys.readouterr().out
+    assert "broken by transformers-serve-5.23" in out
+    assert "a proxy has cut" in out
+
+
+def test_the_clients_are_judged_against_the_embedded_fake(capfd: pytest.CaptureFixture[str]) -> None:
+    """No URL needed: the fake is started for it; both forms of our client keep the laws asked for."""
+    assert main(["clients", "--law", "C-READ-01", "--law", "C-SEND-05", "--budget", "5s"]) == 0
+    assert "inferneo: 2 laws: 2 ok" in capfd.readouterr().out
