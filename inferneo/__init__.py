@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inferneo._async import AsyncInferneoClient as AsyncInferneoClient
-    from inferneo._config import VERSION as __version__
     from inferneo._config import Limits as Limits
     from inferneo._errors import InferneoAPIError as InferneoAPIError
     from inferneo._errors import InferneoAuthenticationError as InferneoAuthenticationError
@@ -62,6 +61,8 @@ if TYPE_CHECKING:
     from inferneo._types import ToolCall as ToolCall
     from inferneo._types import TopLogprob as TopLogprob
     from inferneo._types import Usage as Usage
+
+    __version__: str
 
 _HOMES = {
     "_async": "AsyncInferneoClient",

@@ -19,10 +19,13 @@ class Bound(float):
     """
 
     __slots__ = ("cap", "rolling", "until")
+    cap: float | None
+    rolling: bool
+    until: float | None
 
     def __new__(cls, seconds: float | None, cap: float | None) -> Bound:
         self = super().__new__(cls, FOREVER if seconds is None else seconds)
-        self.until: float | None = None
+        self.until = None
         self.cap = cap
         self.rolling = False
         return self

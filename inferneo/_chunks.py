@@ -1,8 +1,8 @@
 """From the bytes of a stream to its chunks, and the verdict on how it ended; without I/O.
 
-A stream is complete on `[DONE]` alone, or when every choice seen has a `finish_reason`. All else is an error: what the
-server reports inside the stream, what is not a chunk, an end that comes too early. Chunks before an error are handed out
-first.
+A stream is complete on `[DONE]` alone, or when every choice seen has a `finish_reason`. All else is an error: what
+the server reports inside the stream, what is not a chunk, an end that comes too early. Chunks before an error are
+handed out first.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class ChunkReader:
             # An event of another name is ignored, unless it is an error or holds what only a chunk holds.
             document = read_json(data)
             if name == "error" or (isinstance(document, dict) and _decode.is_failure(document)):
-                raise _decode.Failed(document)
-            if isinstance(document, dict) and isinstance(document.get("choices"), list):
+                self._fail(document)
+            elif isinstance(document, dict) and isinstance(document.get("choices"), list):
                 return _decode.read(self._call.kind, data, self._opened.http)
         except _decode.Failed as failed:
             self._fail(failed.document)

@@ -48,7 +48,7 @@ class Decoder:
 
 
 def decoders(content_encoding: str) -> list[Decoder]:
-    """The decoders for a `Content-Encoding` value, in the order to apply. Raises `CodingError` for one not asked for."""
+    """The decoders for a `Content-Encoding` value, in the order to apply. Raises `CodingError` for others."""
     names = [name.strip().lower() for name in content_encoding.split(",")]
     names = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
     for name in names:

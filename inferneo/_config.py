@@ -15,7 +15,8 @@ from inferneo._errors import InferneoError
 from inferneo._retry import Retry
 
 VERSION = "0.1.0"
-AGENT = f"inferneo-python/{VERSION} ({platform.python_implementation()} {sys.version_info[0]}.{sys.version_info[1]}; {sys.platform})"
+PYTHON = f"{platform.python_implementation()} {sys.version_info[0]}.{sys.version_info[1]}"
+AGENT = f"inferneo-python/{VERSION} ({PYTHON}; {sys.platform})"
 
 
 class _DefaultText(str):

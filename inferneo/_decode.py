@@ -18,11 +18,11 @@ from inferneo._types import Base, ChatCompletionChunk, Root, Source, link
 R = TypeVar("R", bound=Root)
 
 
-class Mismatch(ValueError):
+class Mismatch(ValueError):  # noqa: N818  # never seen by users, worded by others
     """A document is not what its type says; the text names the path and what was got."""
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818  # see above
     """The document reports a failure; `document` is the decoded body."""
 
     def __init__(self, document: Any) -> None:
@@ -65,14 +65,12 @@ def read(kind: type[R], raw: bytes, http: Http | None) -> R:
             raise Failed(document)
     if kind is ChatCompletionChunk:  # the hot path: `link`, unrolled
         value._at = (source, ())
-        index = 0
-        for choice in value.choices:  # type: ignore[attr-defined]  # it is a chunk
+        for index, choice in enumerate(value.choices):  # type: ignore[attr-defined]  # it is a chunk
             choice._at = (source, ("choices", index))
             delta = choice.delta
             delta._at = (source, ("choices", index, "delta"))
             if delta.tool_calls is not None or delta.function_call is not None or choice.logprobs is not None:
                 link(choice, source, ("choices", index))
-            index += 1
         usage = value.usage  # type: ignore[attr-defined]  # see above
         if usage is not None:
             usage._at = (source, ("usage",))

@@ -23,9 +23,10 @@ _WORD = re.compile("|".join(re.escape(word) for word in _WORDS))
 
 
 def _scan_string(text: str, start: int) -> tuple[str, int]:
-    from json.decoder import scanstring
+    import json.decoder
 
-    return scanstring(text, start, True)
+    value, end = json.decoder.scanstring(text, start, True)  # type: ignore[attr-defined]  # typeshed leaves it out
+    return str(value), int(end)
 
 
 def _scalar(text: str, at: int) -> tuple[Any, int]:

@@ -3,6 +3,7 @@
 Imported at the first request, because httpcore is most of what a request needs to be imported.
 """
 
+# ruff: noqa: ASYNC109  # `timeout` arguments are what httpcore calls its backends with
 from __future__ import annotations
 
 import socket

@@ -115,7 +115,7 @@ class Completions:
             stream,
         )
         options = take_options(fields, kwargs)
-        return self._client._create(completion_call, fields, stream, options)
+        return self._client._create(completion_call, fields, stream, options)  # type: ignore[no-any-return]  # the overloads say what it is
 
 
 class ChatCompletions:
@@ -209,7 +209,7 @@ class ChatCompletions:
             stream,
         )
         options = take_options(fields, kwargs)
-        return self._client._create(chat_call, fields, stream, options)
+        return self._client._create(chat_call, fields, stream, options)  # type: ignore[no-any-return]  # the overloads say what it is
 
 
 class Chat:

@@ -100,7 +100,8 @@ class AsyncCompletions:
 
         Further keyword arguments go into the body as they are; `None` is never sent. Not sent: `timeout`,
         `total_timeout` (seconds), `max_retries`, `extra_headers`, `extra_query`, `extra_body`, `idempotency_key`,
-        and `transport="ws"` (a stream over a WebSocket; needs `inferneo[ws]`). Await the answer; a stream may be awaited or iterated at once.
+        and `transport="ws"` (a stream over a WebSocket; needs
+        `inferneo[ws]`). Await the answer; a stream may be awaited or iterated at once.
         """
         fields = sampling(
             model,
@@ -115,7 +116,7 @@ class AsyncCompletions:
             stream,
         )
         options = take_options(fields, kwargs)
-        return self._client._create(completion_call, fields, stream, options)
+        return self._client._create(completion_call, fields, stream, options)  # type: ignore[no-any-return]  # the overloads say what it is
 
 
 class AsyncChatCompletions:
@@ -194,7 +195,8 @@ class AsyncChatCompletions:
 
         Further keyword arguments go into the body as they are; `None` is never sent. Not sent: `timeout`,
         `total_timeout` (seconds), `max_retries`, `extra_headers`, `extra_query`, `extra_body`, `idempotency_key`,
-        and `transport="ws"` (a stream over a WebSocket; needs `inferneo[ws]`). Await the answer; a stream may be awaited or iterated at once.
+        and `transport="ws"` (a stream over a WebSocket; needs
+        `inferneo[ws]`). Await the answer; a stream may be awaited or iterated at once.
         """
         fields = sampling(
             model,
@@ -209,7 +211,7 @@ class AsyncChatCompletions:
             stream,
         )
         options = take_options(fields, kwargs)
-        return self._client._create(chat_call, fields, stream, options)
+        return self._client._create(chat_call, fields, stream, options)  # type: ignore[no-any-return]  # the overloads say what it is
 
 
 class AsyncChat:

@@ -2,8 +2,8 @@
 
 Retried: the statuses of `Retry.statuses` and connection faults, before the first data event was handed out, never after
 it. The server's `x-should-retry` wins over the statuses. `retry-after-ms`, then `Retry-After` (seconds, or a date
-against the reply's own `Date`) say how long; what they cannot say by the grammar is ignored, and the delay is drawn from
-[d/2, d] with d = base * 2^n, at most `cap`.
+against the reply's own `Date`) say how long; what they cannot say by the grammar is ignored, and the delay is drawn
+from [d/2, d] with d = base * 2^n, at most `cap`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _parse_date(text: str) -> float | None:
             return None
         import calendar
 
-        return calendar.timegm(parts[:6] + (0, 0, 0)) - (parts[9] or 0)
+        return calendar.timegm((*parts[:6], 0, 0, 0)) - (parts[9] or 0)
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
 

@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 
 class SSEDecoder:
-    """Feed it segments of a body, get the events that became whole. `last_event_id` and `retry_ms` as in the standard."""
+    """Feed it segments of a body, get the events that became whole; `last_event_id`, `retry_ms` as in the standard."""
 
     __slots__ = ("_carry", "_data", "_head", "_name", "_skip_lf", "last_event_id", "retry_ms")
 

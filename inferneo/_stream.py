@@ -31,8 +31,15 @@ class Core:
     """All of a stream but its face, so that an iterator can hold it without a reference cycle."""
 
     def __init__(
-        self, wire: Wire, call: Call, steps: Generator[Command, Any, Any], opened: Opened, run: Runner
+        self,
+        wire: Wire,
+        call: Call,
+        steps: Generator[Command, Any, Any],
+        opened: Opened,
+        run: Runner,
+        reader: type[ChunkReader] = ChunkReader,
     ) -> None:
+        self.reader_kind = reader
         self.wire = wire
         self.call = call
         self.steps = steps
@@ -44,7 +51,7 @@ class Core:
 
     def begin(self, opened: Opened) -> None:
         self.opened = opened
-        self.reader = ChunkReader(self.call, opened)
+        self.reader = self.reader_kind(self.call, opened)
         self.segments = self.wire.segments(opened.reply) if opened.first is None else iter((opened.first,))
 
     def next_chunks(self) -> list[Any] | None:
@@ -74,7 +81,7 @@ class Core:
                 if chunks or reader.done or reader.failure is not None:
                     return chunks
                 if time.monotonic() >= due:  # comments do not count; our own pools see to it, others do not
-                    raise TimeoutError
+                    raise TimeoutError  # noqa: TRY301  # worded with the library's own, below
         except Exception as error:
             if self.state == "closed":
                 raise InferneoError("the stream was closed while it was read") from error

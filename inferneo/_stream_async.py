@@ -15,13 +15,15 @@ from inferneo._headers import Http
 from inferneo._http import is_cut, translate
 from inferneo._requests import Call
 from inferneo._types import Source
+from inferneo._wire_async import spawn
 
 C = TypeVar("C")
 R = TypeVar("R")
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for part in ():
+    parts: tuple[bytes, ...] = ()
+    for part in parts:
         yield part
 
 
@@ -32,7 +34,8 @@ async def _one(part: bytes) -> AsyncIterator[bytes]:
 class Core:
     """All of a stream but its face, so that an iterator can hold it without a reference cycle."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, reader: type[ChunkReader] = ChunkReader) -> None:
+        self.reader_kind = reader
         self.session = session  # runs the exchange; see `_run_async.Session`
         self.call: Call = session.call
         self.state = "new"  # then open; then done, failed or closed
@@ -61,7 +64,7 @@ class Core:
 
     def begin(self, opened: Opened) -> None:
         self.opened = opened
-        self.reader = ChunkReader(self.call, opened)
+        self.reader = self.reader_kind(self.call, opened)
         self.segments = self.session.wire.segments(opened.reply) if opened.first is None else _one(opened.first)
 
     async def next_chunks(self) -> list[Any] | None:
@@ -93,7 +96,7 @@ class Core:
                 if chunks or reader.done or reader.failure is not None:
                     return chunks
                 if time.monotonic() >= due:  # comments do not count; our own pools see to it, others do not
-                    raise TimeoutError
+                    raise TimeoutError  # noqa: TRY301  # worded with the library's own, below
         except Exception as error:
             if self.state == "closed":
                 raise InferneoError("the stream was closed while it was read") from error
@@ -156,9 +159,9 @@ class Core:
             running = None
         try:
             if running is loop:
-                wire.spawn(loop, wire.free(reply))
+                spawn(loop, wire.free(reply))
             else:
-                loop.call_soon_threadsafe(lambda: wire.spawn(loop, wire.free(reply)))
+                loop.call_soon_threadsafe(lambda: spawn(loop, wire.free(reply)))
         except RuntimeError:
             return  # the loop was closed meanwhile, and the connection with it
 

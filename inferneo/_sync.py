@@ -100,7 +100,7 @@ class InferneoClient:
         return client
 
     def close(self) -> None:
-        """Close all connections, also from another thread. May be called again. Clients of `with_options` share them."""
+        """Close all connections, also from another thread, for the clients of `with_options` too. May be repeated."""
         self._wire.close()
 
     @property

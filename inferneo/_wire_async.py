@@ -34,6 +34,13 @@ async def close_pool(pool: Any) -> None:
         return  # one of them was in use; the engine has dropped it all the same
 
 
+def spawn(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    """Run something small in the loop, and keep it until it is done."""
+    task = loop.create_task(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
 class Wire:
     """Sends requests. A pool is made at the first one in each event loop."""
 
@@ -66,12 +73,6 @@ class Wire:
             self._pools[key] = found = (loop, pool, backend, guard)
             await anext(guard)
         return found[1]
-
-    def spawn(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
-        """Run something small in the loop, and keep it until it is done."""
-        task = loop.create_task(work)
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
 
     async def send(self, target: Target) -> Reply:
         """The head of the reply. Raises `InferneoError`."""
@@ -134,7 +135,7 @@ class Wire:
                 await guard.aclose()
             elif not owner.is_closed():
                 try:
-                    owner.call_soon_threadsafe(lambda owner=owner, guard=guard: self.spawn(owner, guard.aclose()))
+                    owner.call_soon_threadsafe(lambda owner=owner, guard=guard: spawn(owner, guard.aclose()))
                 except RuntimeError:
                     continue  # that loop was closed meanwhile
         if self._owned and self._client is not None:

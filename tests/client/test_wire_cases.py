@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from own_cases import CASES as OWN
 from raw_player import Player
 from wire_cases import check, listed_cases, run_async, run_sync
 
@@ -15,5 +16,13 @@ CASES = listed_cases()
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_listed(case: dict[str, Any], run: Any) -> None:
     """The case's own expectation."""
+    with Player(case["attempts"]) as player:
+        check(case, run(case, player.url), player)
+
+
+@pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async"])
+@pytest.mark.parametrize("case", OWN, ids=[case["id"] for case in OWN])
+def test_own(case: dict[str, Any], run: Any) -> None:
+    """The same for the cases of ours."""
     with Player(case["attempts"]) as player:
         check(case, run(case, player.url), player)
