@@ -17,10 +17,10 @@ from typing import Any
 from mockserver.answer import Answerer
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
-from mockserver.explain import Explanation, explain
 from mockserver.faults import Fault, parse_faults
 from mockserver.gates import Gates
 from mockserver.plan import Plan
+from mockserver.preview import Preview, preview
 from mockserver.profile import Profile
 from mockserver.reply import Reply
 from mockserver.request import Request
@@ -203,6 +203,10 @@ class ScriptBrain:
         self._changed()
         return len(parsed)
 
+    def reseed(self, seed: int) -> None:
+        """Where all that is random begins, from now on."""
+        self.script = dataclasses.replace(self.script, seed=seed)
+
     # asking
 
     def report(self) -> Mapping[str, Any]:
@@ -218,10 +222,11 @@ class ScriptBrain:
             "unused_rules": unused_rules(script, state),
             "unused_faults": unused_faults(script, state),
             "failures": list(self.failures),
+            "faults_in_force": [] if state.healed else [fault.kind for fault in state.faults],
             "states": dict(state.named),
             "held": self.gates.waiting(),
         }
 
-    def explain(self, request: Request) -> Explanation:
-        """Every rule against `request`."""
-        return explain(self.script, self.state, request)
+    def preview(self, request: Request) -> Preview:
+        """What `request` would get now, and why; nothing changes."""
+        return preview(self.script, self.state, request, self.answer)

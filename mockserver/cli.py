@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mockserver.serve", "run the fake server"),
+    "faults": ("mockserver.faults_command", "list the faults, or show one"),
 }
 """Name of a subcommand: the module that has its `configure(parser)` and `run(options) -> int`, and one line of help."""
 

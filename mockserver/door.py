@@ -31,8 +31,8 @@ from mockserver.brain import ScriptBrain
 from mockserver.errors import MockError, ScriptError
 from mockserver.request import Request
 from mockserver.script import parse_script_text
-from mockserver.session import state_of
 from mockserver.sessions import SessionCore, Sessions
+from mockserver.verify import state_of
 
 WITHIN = 10.0
 """Seconds that `wait_for` waits when not told."""
@@ -194,7 +194,8 @@ async def put_faults(request: HttpRequest, session: SessionCore, brain: ScriptBr
 
 async def explain(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """Which rule a request would get, and why not the others."""
-    return answer(brain.explain(asked(await _json(request), session)).to_json())
+    found = brain.preview(asked(await _json(request), session))
+    return answer({**found.to_json(), "text": str(found)})
 
 
 def asked(document: Any, session: SessionCore) -> Request:

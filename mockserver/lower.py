@@ -98,6 +98,11 @@ class Framer:
             return b"%b%bdate: %b\r\n\r\n" % (before, block, self._date)
         return before + block + b"\r\n"
 
+    @property
+    def chunked(self) -> bool:
+        """Whether the body that is open goes out in chunks."""
+        return self._mode == _CHUNKED
+
     def body(self, data: bytes) -> bytes:
         """`data` as it goes out; empty where nothing does (an empty chunk would end the body)."""
         mode = self._mode

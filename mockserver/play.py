@@ -37,13 +37,15 @@ def whole(plan: Plan, framer: Framer) -> bytes | None:
 def pieces(plan: Plan, framer: Framer) -> Iterator[bytes | float]:
     """What is written, and the seconds between, in order."""
     held = b""
-    joins = False
+    joins = chunked = False
     for step in plan.steps:
         kind = type(step)
         if kind is Body or kind is Raw:
-            data = framer.body(step.data) if kind is Body else step.data  # type: ignore[union-attr]  # told by kind
+            data: bytes = step.data  # type: ignore[union-attr]  # told by kind
             if not data:
                 continue
+            if kind is Body:
+                data = b"%x\r\n%b\r\n" % (len(data), data) if chunked else framer.body(data)
             if joins:
                 held += data
                 joins = False
@@ -61,6 +63,7 @@ def pieces(plan: Plan, framer: Framer) -> Iterator[bytes | float]:
             elif kind is Head:
                 held = framer.head(step)  # type: ignore[arg-type]  # told by kind
                 joins = True
+                chunked = framer.chunked
             else:
                 yield from _repeat(step, framer)  # type: ignore[arg-type]  # told by kind
     if type(plan.ending) is End:
@@ -175,21 +178,23 @@ class Player:
 
     def _run(self) -> None:
         wire = self.wire
+        write = wire.send
         wire.on_resume = None
-        turn = TURN
+        until = self.sent + TURN
         for piece in self._pieces:
-            if type(piece) is float:
-                self._due += piece
-                if not self._is_due():
-                    return
-                turn -= 1024
-            else:
-                wire.write(piece)  # type: ignore[arg-type]  # told by its type
+            if type(piece) is bytes:
+                write(piece)
+                self.sent += len(piece)
                 if wire.paused:
                     wire.on_resume = self._run
                     return
-                turn -= 1024 + len(piece)  # type: ignore[arg-type]  # told by its type
-            if turn <= 0:
+                until -= 1024
+            else:
+                self._due += piece  # type: ignore[operator]  # told by its type
+                if not self._is_due():
+                    return
+                until -= 1024
+            if self.sent > until:
                 self._timer = self._clock.call_soon(self._run)
                 return
         self._timer = None
@@ -248,7 +253,6 @@ class Player:
 
     def _end(self, ended: str) -> None:
         self.ended = ended
-        self.sent = self.wire.sent
         if self._tell is not None:
             self._tell(self)
         self._pieces = iter(())

@@ -173,10 +173,15 @@ class MockServer:
 
     def arm(self, work: Callable[..., T], *args: Any) -> T:
         """`run`, and then wait until the ports are as the faults say."""
-        done = self.run(work, *args)
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self.wait(self.settled())
-        return done
+        if self._thread is None or self._thread is threading.current_thread():
+            return self.run(work, *args)
+
+        async def call() -> T:
+            done = work(*args)
+            await self.settled()
+            return done
+
+        return self.wait(call())
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
         """`work(*args)` in the thread of the event loop; here and now where there is none."""
@@ -222,7 +227,8 @@ class MockServer:
 
     async def settled(self) -> None:
         """Return when all ports are as the faults say."""
-        await asyncio.gather(*(listener.settled() for listener in list(self._listeners.values())))
+        for listener in list(self._listeners.values()):
+            await listener.settled()
 
     async def _shut(self) -> None:
         listeners = list(self._listeners.values())

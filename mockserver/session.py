@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from mockserver.bundle import bundle
+from mockserver.calls import VOLATILE, Calls
+from mockserver.callwatch import CallWatch
 from mockserver.dsl import RuleDraft
 from mockserver.faults import Fault, parse_faults
 from mockserver.journal import Exchange
-from mockserver.match import EVERYTHING, parse_matcher
+from mockserver.match import EVERYTHING, Matcher, matches, parse_matcher
+from mockserver.preview import Preview
+from mockserver.request import Request
 from mockserver.rule import Rule
 from mockserver.script import Script
+from mockserver.verdict import Limits
+from mockserver.verify import describe, near_misses, problems_of, state_of
+from mockserver.view import View
 
 if TYPE_CHECKING:
     from mockserver.brain import ScriptBrain
@@ -94,6 +100,15 @@ class Session:
         self._server.arm(self._server.sessions.reset, self.name)
         return self
 
+    def release(self, barrier: str = "hold", times: int | None = None) -> int:
+        """Let go the responses that wait at the barrier (`hold` of a rule), and those that will; or only `times`."""
+        return self._server.run(self.brain.gates.release, barrier, times)
+
+    def seed(self, seed: int) -> Self:
+        """Where all that is random begins, from now on."""
+        self._server.run(self.brain.reseed, seed)
+        return self
+
     def close(self) -> None:
         """Forget the session; its own listener, if it has one, closes."""
         self._server.forget(self.name)
@@ -118,7 +133,20 @@ class Session:
     @property
     def calls(self) -> Calls:
         """The exchanges as calls of a client: attempts of one request belong together."""
-        return Calls(self.journal)
+        return self.calls_with()
+
+    def calls_with(self, volatile: Sequence[str] = VOLATILE) -> Calls:
+        """The exchanges as calls, where attempts of one may differ in these fields of the body."""
+        return Calls(self.journal, volatile)
+
+    def requests(self, match: Matcher | dict[str, Any] | None = None) -> list[Exchange]:
+        """The exchanges whose request `match` matches (None: all), the oldest first."""
+        matcher = parse_matcher(match or {})
+        return [one for one in self.journal if matches(matcher, View(one.request))]
+
+    def preview(self, request: Request) -> Preview:
+        """What the request would get now, and why; nothing changes."""
+        return self._server.run(self.brain.preview, request)
 
     def wait_for(self, count: int = 1, within: float = 5.0, *, arrived: bool = False) -> tuple[Exchange, ...]:
         """Wait until `count` exchanges have ended (or only arrived). Raises `TimeoutError`, saying how many have."""
@@ -143,6 +171,32 @@ class Session:
 
     # judging
 
+    def call(
+        self,
+        name: str = "call",
+        *,
+        patience: float = 30.0,
+        retries: int = 1,
+        attempts: int = 10,
+        volatile: Sequence[str] = VOLATILE,
+    ) -> CallWatch:
+        """A block around one call of the code under test; `call.verdict()` judges it (docs/verdicts.md)."""
+        return CallWatch(self, name, Limits(patience, retries, attempts), volatile)
+
+    def assert_called(self, match: Matcher | dict[str, Any] | None = None, times: int | None = None) -> list[Exchange]:
+        """`times` requests that `match` matches have come (None: at least one). The error shows the near misses."""
+        __tracebackhide__ = True
+        found = self.requests(match)
+        if len(found) == times or (times is None and found):
+            return found
+        raise AssertionError(near_misses(parse_matcher(match or {}), self.journal, found, times))
+
+    def bundle(self) -> dict[str, Any]:
+        """All of the session in one document, for `inferneo-mock replay`."""
+        return self._server.run(
+            lambda: bundle(self.brain.report(), self.brain.script.to_json(), tuple(self.core.journal))
+        )
+
     def problems(self) -> list[str]:
         """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules."""
         return self._server.run(lambda: problems_of(self.core))
@@ -155,78 +209,3 @@ class Session:
 def _faults(faults: tuple[Any, ...]) -> tuple[Fault, ...]:
     parsed: tuple[Fault, ...] = parse_faults(list(faults))
     return parsed
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What one call of a client's user became on the wire: its attempts, the first one first."""
-
-    attempts: tuple[Exchange, ...]
-
-
-class Calls:
-    """Exchanges grouped into calls: by `Idempotency-Key`, else by method, path and body, one after the other."""
-
-    def __init__(self, exchanges: tuple[Exchange, ...]) -> None:
-        self._exchanges = exchanges
-
-    @property
-    def attempts(self) -> int:
-        """How many requests came, retries included."""
-        return len(self._exchanges)
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def __iter__(self) -> Iterator[Call]:
-        groups: dict[Any, list[Exchange]] = {}
-        for exchange in self._exchanges:
-            request = exchange.request
-            key = request.header(b"idempotency-key") or (request.method, request.path, request.body)
-            groups.setdefault(key, []).append(exchange)
-        return iter([Call(tuple(group)) for group in groups.values()])
-
-
-def state_of(core: SessionCore) -> dict[str, Any]:
-    """The document behind `GET state`."""
-    journal = core.journal
-    report = core.brain.report()  # type: ignore[attr-defined]  # the server's brains have one
-    return {"session": core.name, **report, "requests": core.requests, "open": journal.open, "dropped": journal.dropped}
-
-
-def problems_of(core: SessionCore) -> list[str]:
-    """One text per thing that does not agree."""
-    report = core.brain.report()  # type: ignore[attr-defined]  # as above
-    found = []
-    for exchange in core.journal:
-        explanation = exchange.decision.explanation
-        if explanation is not None:
-            request = exchange.request
-            found.append(f"no rule matched request {exchange.number}: {request.method} {request.path}\n{explanation}")
-        if exchange.error:
-            found.append(f"request {exchange.number}: {exchange.error}")
-    found += report["failures"]
-    found += [f"rule {label!r} was never called" for label in report["unused_rules"]]
-    found += [
-        f"fault {place} never had an effect"
-        for place in report["unused_faults"]
-        if not any(place.startswith(f"{label}.faults[") for label in report["unused_rules"])
-    ]
-    return found
-
-
-def describe(core: SessionCore) -> str:
-    """A few lines for the message of a failing test."""
-    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
-    lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}"]
-    lines.append(f"script: {json.dumps(brain.script.to_json())}")
-    for exchange in core.journal:
-        request = exchange.request
-        by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
-        kinds = ", ".join(fault.kind for fault in exchange.faults)
-        lines.append(
-            f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
-            f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}, {exchange.sent_bytes} bytes, "
-            f"ended {exchange.ended} after {exchange.seconds:.3f} s"
-        )
-    return "\n".join(lines)

@@ -54,8 +54,8 @@ LINGER_SECONDS = 1.0
 class Wire:
     """One connection of a client, for one response after the other.
 
-    `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `sent`
-    counts the bytes handed to the transport for this response. `on_lost` is called once when the peer has left (or the
+    `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `send`
+    is the transport's own `write`, for those who know that the peer is there. `on_lost` is called once when the peer has left (or the
     server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes after `paused`.
     `crowded`: the connection is one too many and has to be answered 503.
     """
@@ -74,7 +74,7 @@ class Wire:
         "on_lost",
         "on_resume",
         "paused",
-        "sent",
+        "send",
         "session",
         "treatment",
     )
@@ -88,7 +88,7 @@ class Wire:
         self.session = session
         self.treatment = ORDERLY
         self.on_connection = 0
-        self.sent = 0
+        self.send: Callable[[bytes], None] = transport.write
         self.lost = False
         self.dropped = False
         self.crowded = False
@@ -157,8 +157,7 @@ class Wire:
     def write(self, data: bytes) -> None:
         """Send `data` as it is. Nothing happens once the peer has left."""
         if not self.lost:
-            self.sent += len(data)
-            self._transport.write(data)
+            self.send(data)
 
     def when_flushed(self, then: Callable[[], None]) -> None:
         """Call `then` once all bytes written have left this host, or the peer has.
@@ -281,7 +280,6 @@ class Wire:
         if cycle is not self._cycle:
             self._cycle = cycle
             self.on_connection += 1
-            self.sent = 0
 
     def _left(self) -> None:
         self.lost = True

@@ -66,7 +66,7 @@ class PaperWire:
         self.on_lost: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] | None = None
 
-    def write(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self.written.append((round(self.clock.time - 100, 6), data))
         self.sent += len(data)
         if self.full is not None and self.sent >= self.full:
