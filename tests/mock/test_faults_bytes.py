@@ -816,3 +816,35 @@ def test_connection_faults_add_up() -> None:
 def test_what_finds_nothing_to_do_changes_nothing(told: dict[str, Any]) -> None:
     """The very same plan, so that the fault counts as unused."""
     assert parse_fault(told).apply(DOC, Random(1)) is DOC
+
+
+def test_corners() -> None:
+    """What a plan is makes some faults do nothing, or the same in another frame."""
+    low = lower(DOC)
+    assert wire(hit(low, "insert", data="x")) == LINE + DOC_TYPE + b'Content-Length: 10\r\n\r\nx{"a":"b"}'
+    assert hit(STREAM, "insert", data="") is STREAM
+    assert hit(json_plan(), "bad-usage", form="twice") == json_plan()
+    assert hit(json_plan(), "role-twice") == json_plan()
+    assert hit(Plan((HEAD, Body(b"data: [1]\n\n"))), "drift", event=0).steps[1] == Body(b"data: [1]\n\n")
+    assert hit(Plan((HEAD, Body(b'data: {"choices":3}\n\n'))), "choice-index", index=1).ending == End()
+    assert hit(low, "until-close") is low
+    assert hit(low, "bad-body") is low
+    assert hit(Plan((HEAD,)), "bom").steps == (HEAD,)
+
+
+OTHERS: list[tuple[Any, Any]] = [
+    ("a", 7),
+    (None, "yes"),
+    (True, "yes"),
+    (1, "1"),
+    (1.5, "1.5"),
+    ([], {"not": "a list"}),
+    ({}, ["not", "an object"]),
+]
+
+
+@pytest.mark.parametrize(("value", "other"), OTHERS)
+def test_every_type_has_another(value: Any, other: Any) -> None:
+    """A mutation of the type is one of the type."""
+    plan = Plan((Head(200), Body(json.dumps({"x": value}).encode())))
+    assert json.loads(body(hit(plan, "mutate", form="type", field="x"))) == {"x": other}
