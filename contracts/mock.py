@@ -86,8 +86,10 @@ class MockProcess:
             last = errors.strip().splitlines()[-1:] or ["no output"]
             raise MockFailed(f"the embedded fake server did not start: {last[0]}")
         self.url = found[1]
-        for pipe in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=_drain, args=(pipe,), daemon=True).start()
+        pipes = (self.process.stdout, self.process.stderr)
+        self._drains = [threading.Thread(target=_drain, args=(pipe,), daemon=True) for pipe in pipes]
+        for drain in self._drains:
+            drain.start()
 
     def close(self) -> None:
         """Ends the process."""
@@ -97,6 +99,11 @@ class MockProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for drain in self._drains:
+            drain.join(5)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def __enter__(self) -> MockProcess:
         return self

@@ -44,13 +44,13 @@ def to_markdown() -> str:
         "# Field notes: what real servers break",
         "",
         "Five servers were recorded answering the same requests (`fixtures/recorded/`, exact bytes). Every run replays",
-        "the server laws over them. A cell says `broken` in the report where these notes list the breach; a breach that",
-        "they do not list, or one that is no longer seen, fails the run. This page is printed by",
+        "the server laws over them. A cell says `broken` in the report where these notes list the breach; one that",
+        "they do not list, or that is no longer seen, fails the run. This page is printed by",
         "`python -m contracts.notes` from `contracts/field_notes.toml`, and a test holds it to that.",
         "",
         "A server is judged by what its profile promises: the engine answers any model name and has `detail` in its",
-        "errors, and its profile says so; the others call themselves compatible with OpenAI's API, and that is what they",
-        "are held to.",
+        "errors, and its profile says so; the others call themselves compatible with OpenAI's API, and that is what",
+        "they are held to.",
     ]
     for name, note in notes().items():
         lines += ["", f"## {name}", "", f"Profile `{note.profile}`. {note.about}", ""]

@@ -29,6 +29,7 @@ class ProcessSubject:
             self.name = str(hello["name"])
             self.abilities = frozenset(hello.get("abilities", ()))
         except (ValueError, KeyError, TypeError):
+            self.close()
             raise ValueError(
                 f'{command!r} began with {line[:100]!r}; expected a line like {{"name": ..., "abilities": [...]}}'
             ) from None

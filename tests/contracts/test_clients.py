@@ -34,7 +34,7 @@ def test_tasks_and_outcomes_are_json() -> None:
 
 def test_an_unknown_client_is_told_with_the_known() -> None:
     """And with the form for one's own."""
-    with pytest.raises(LookupError, match="unknown client 'curl'; known clients: inferneo, .*command:CMD"):
+    with pytest.raises(LookupError, match=r"unknown client 'curl'; known clients: inferneo, .*command:CMD"):
         subject("curl")
     assert "inferneo" in NAMES
 
@@ -68,10 +68,10 @@ def test_a_child_process_is_a_subject(door: Door, law_id: str) -> None:
 def test_a_child_that_does_not_speak_is_refused() -> None:
     """Its first line is shown."""
     with pytest.raises(ValueError, match="began with 'hello"):
-        ProcessSubject(f"{sys.executable} -c print('hello')")
+        ProcessSubject(f"""{sys.executable} -c "print('hello')" """)
 
 
-@pytest.mark.parametrize("law_id", ["C-CUT-03", "C-ERROR-04", "C-ERROR-06", "C-READ-03", "C-FAULT-01"])
+@pytest.mark.parametrize("law_id", ["C-CUT-03", "C-ERROR-04", "C-ERROR-06", "C-READ-03"])
 def test_ten_lines_around_httpx_are_not_a_client(door: Door, law_id: str) -> None:
     """The laws find what reading a stream by hand gets wrong."""
     verdict = judge(find(law_id), Bench(subject("httpx"), door), Effort(seed=1, shrink_seconds=0.5))
@@ -86,4 +86,4 @@ def test_ten_lines_around_httpx_are_not_a_client(door: Door, law_id: str) -> Non
 )
 def test_our_client_keeps_them(door: Door, name: str, law_id: str) -> None:
     """In both forms."""
-    assert judge(find(law_id), Bench(subject(name), door), Effort(seed=2, examples=0.3)).word == "ok"
+    assert judge(find(law_id), Bench(subject(name), door), Effort(seed=2, examples=0.15)).word == "ok"
