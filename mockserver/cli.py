@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("mockserver.serve", "run the fake server"),
+    "ctl": ("mockserver.ctl", "ask or arm a running server through its door"),
+    "schema": ("mockserver.schema_command", "print the JSON Schema of a script"),
+    "lint": ("mockserver.lint_command", "find what is wrong or suspicious in scripts"),
+    "replay": ("mockserver.replay", "run a failed test's session again from its bundle"),
     "faults": ("mockserver.faults_command", "list the faults, or show one"),
 }
 """Name of a subcommand: the module that has its `configure(parser)` and `run(options) -> int`, and one line of help."""

@@ -110,6 +110,19 @@ def _note_places(node: yaml.Node, path: str, places: dict[str, Place], name: str
             _note_places(item, where, places, name, above)
 
 
+def places_of(data: bytes, name: str = "") -> Callable[[str], Place | None]:
+    """Where each path of a document that can be read begins, or the nearest part above it."""
+    loader = _Loader(data)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    places = {"$": Place(1, 1, name)}
+    if node is not None:
+        _note_places(node, "$", places, name, set())
+    return lambda path: _nearest(path, places)
+
+
 def _nearest(path: str, places: dict[str, Place]) -> Place | None:
     """The place of the path, else of the nearest part above it."""
     while path not in places and len(path) > 1:

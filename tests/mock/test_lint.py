@@ -1,0 +1,107 @@
+"""The linter: what can be read and is still suspicious; no finding is a guess."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mockserver import cli
+from mockserver.dsl import chat, on, script
+from mockserver.lint import covers, lint, lint_text
+from mockserver.match import AnyOf, Match, Not
+from mockserver.script import parse_script, script_schema
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("rules:\n  - macth: {}\n", 2, "did you mean 'match'"),
+        (
+            "rules:\n  - match: {contains: a}\n    reply: x\n  - match: {contains: ab}\n    reply: y\n",
+            4,
+            "never reached",
+        ),
+        ("rules:\n  - reply: x\n  - match: {model: m}\n    reply: y\n", 3, "rules[0] is asked before"),
+        ("rules:\n  - match: {method: GET, contains: a}\n", 2, "a GET has no body"),
+        ("rules:\n  - match: {any: []}\n", 2, "matches nothing"),
+        ("rules:\n  - match: {all: [{model: a}, {model: b}]}\n", 2, "cannot be 'a' and 'b'"),
+        ("rules:\n  - match: {state: {a: b}}\n", 2, "no rule sets the state 'a' to 'b'"),
+        ("rules:\n  - match: {nth: 1}\n    replies: [a, b]\n", 2, "called once"),
+        (
+            f"rules:\n  - match: {{path: {CHAT}}}\n    reply: {{json: {{text: a}}}}\n",
+            3,
+            "breaks the schema chat_response",
+        ),
+        (f"rules:\n  - match: {{path: {CHAT}}}\n    reply: {{raw: oops}}\n", 3, "no JSON"),
+        ("rules:\n  - reply: {fixture: nothing}\n", 2, "unknown fixture"),
+    ],
+)
+def test_each_finding_has_its_line(text: str, line: int, words: str) -> None:
+    """One finding, at its line, with the words that help."""
+    remarks = lint_text(text.encode(), "s.yaml")
+    assert len(remarks) == 1, remarks
+    assert remarks[0].place is not None
+    assert remarks[0].place.line == line
+    assert words in remarks[0].message
+    assert str(remarks[0]).startswith(f"s.yaml:{line}:")
+
+
+def test_good_scripts_have_no_finding() -> None:
+    """What is meant, and said to be, is not remarked on."""
+    good = script(
+        on(chat(contains="ab")).reply("x"),
+        on(chat(contains="a")).reply({"json": {"text": "a"}, "unsafe": True}),
+        on(chat(role="system", contains="ab")).reply("y").first(),
+        on(chat(state={"a": None})).sets(a="b").reply("z"),
+        on(~chat()).reply({"json": 1}),
+    )
+    assert [str(one) for one in lint(good)] == []
+    assert lint_text(b"") == []
+
+
+def test_cover_is_never_guessed() -> None:
+    """Wider and narrower, and pairs where nobody can know."""
+    assert covers(Match(), chat(model="m"))
+    assert covers(Match(path="/v1/*"), chat())
+    assert covers(AnyOf((chat(), Match(model="a"))), chat(stream=True))
+    assert covers(chat(), AnyOf((chat(model="a"), chat(model="b"))))
+    assert covers(chat(), chat() & Match(model="m"))
+    assert covers(Not(chat(model="a")), Not(chat()))
+    assert covers(Match(json={"a": 1}), Match(json={"a": 1, "b": 2}))
+    assert covers(Match(tools=("a",)), Match(tools=("a", "b")))
+    assert covers(Match(header={"x": "1"}), Match(header={"x": "1", "y": "2"}))
+    for wide, narrow in (
+        (chat(contains="ab"), chat(contains="a")),
+        (chat(role="user", contains="a"), chat(contains="a")),
+        (chat(regex="a"), chat(contains="a")),
+        (Not(chat()), Match(path="/x")),
+        (Match(path="/v1/*/x"), Match(path="/v1/y")),
+        (Match(turn=1), Match(turn=2)),
+    ):
+        assert not covers(wide, narrow)
+
+
+def test_the_command_says_it_with_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0: nothing; 1: findings, one a line; 2: no such file."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("rules: [{reply: x}]\n")
+    bad.write_text("rules:\n  - reply: x\n  - reply: y\n")
+    assert cli.main(["lint", str(good)]) == 0
+    assert cli.main(["lint", str(good), str(bad)]) == 1
+    assert capsys.readouterr().out.startswith(f"{bad}:3:5: $.rules[1]: never reached")
+    assert cli.main(["lint", "--json", str(bad)]) == 1
+    assert json.loads(capsys.readouterr().out)["line"] == "3"
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["lint", str(tmp_path / "none.yaml")])
+    assert caught.value.code == 2
+
+
+def test_the_schema_command_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    """The very schema that ships as fixtures/schema/script.json."""
+    assert cli.main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(script_schema()))
+    assert parse_script({"rules": []}).rules == ()
