@@ -44,6 +44,9 @@ ABSENT: Mapping[str, Any] = {
 }
 """What the model reads of a request, and what it takes where a profile does not know the field or it was not sent."""
 
+_NEVER: Any = Annotated[str, msgspec.Meta(min_length=1, max_length=0)]
+"""The type of a required field that the short way cannot judge."""
+
 NUMBERS = {"integer": int, "number": float}
 
 
@@ -136,9 +139,10 @@ def _typed(item: Field, messages: Messages) -> tuple[Any, ...]:
             meta = {name: int(limit) for name, limit in meta.items()}
     elif item.type == "boolean":
         kind = bool
-    elif item.type == "string":
+    elif item.type in ("string", "tokens", "input"):  # of prompts and inputs, only texts go the short way
         kind = str
-        meta = {key: limit for key in ("min_length", "max_length") if (limit := getattr(item, key)) is not None}
+        meta = {"min_length": 1} if item.type == "input" else {}
+        meta |= {key: limit for key in ("min_length", "max_length") if (limit := getattr(item, key)) is not None}
     elif item.type == "strings":
         kind = Union[str, Annotated[list[str], msgspec.Meta(min_length=item.min_items, max_length=item.max_items)]]  # noqa: UP007 - a value, built at run time
     elif item.type == "any":
@@ -156,7 +160,7 @@ def _typed(item: Field, messages: Messages) -> tuple[Any, ...]:
     if kind is not None and meta:
         kind = Annotated[kind, msgspec.Meta(**meta)]
     if item.required:
-        return (item.name, kind)
+        return (item.name, _NEVER if kind is None else kind)
     default = _default(item)
     if kind is None or (item.null and default is None):  # a null that means another default goes the long way
         kind = Union[kind, None]  # noqa: UP007 - a value

@@ -11,7 +11,7 @@ from asking import ANSWERERS, CHAT, COMPLETIONS, JSON, LLAMA, MODELS, ask, body,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.fields import ABSENT
+from mockserver.fields import ABSENT, Field, Grammar
 from mockserver.request import Request
 from mockserver.validate import Branch, Issue, validate
 
@@ -323,6 +323,28 @@ def test_messages_without_content() -> None:
         {"role": "tool", "content": "5", "tool_call_id": "c"},
     ]
     assert status(ask(CHAT, chat() | {"messages": messages})) == 200
+
+
+@pytest.mark.parametrize("profile", sorted(MODELS))
+def test_required_fields_are_never_null(profile: str) -> None:
+    """Null is no value, on either way."""
+    answerer = ANSWERERS[profile]
+    for path, action in ((CHAT, "chat"), (COMPLETIONS, "completion"), ("/v1/embeddings", "embedding")):
+        for item in answerer.profile.grammars[action].fields.values() if action in answerer.profile.grammars else ():
+            good = {"model": MODELS[profile], "prompt": "x", "input": "x", "messages": chat()["messages"]}
+            fields = {name: good[name] for name in good if name in answerer.profile.grammars[action].fields}
+            assert status(answerer.plan(post(path, fields))) == 200
+            if item.required:
+                assert status(answerer.plan(post(path, {**fields, item.name: None}))) in (400, 422)
+
+
+def test_a_required_field_that_only_the_long_way_can_judge() -> None:
+    """It is judged there."""
+    grammar = Grammar({"x": Field("x", "object", required=True)})
+    for value in (b'{"x": null}', b'{"x": ""}', b'{"x": {}}'):
+        with pytest.raises(msgspec.ValidationError):
+            grammar.quick(value)
+    assert validate({"x": {}}, grammar) == ({"x": {}}, [], [])
 
 
 def test_long_values_are_not_thrown_back() -> None:
