@@ -4,12 +4,18 @@
     PATCH  script    more rules behind those there       -> {"rules": n}
     GET    script    the script in force
     DELETE /         the session as if it was never used
-    GET    journal   ?limit= &after=NUMBER &wait_for=n &within=SECONDS &arrived=1
+    GET    journal   ?limit= &after=NUMBER &wait_for=n &within=SECONDS &arrived=1; of these only
+                     &path= &method= &rule=NAME|none &status= &ended= &fault=KIND &contains=TEXT &connection=
     DELETE journal   the journal begins anew
     GET    state     counters, unused rules and faults
     POST   heal      no fault from now on
     PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
-    POST   explain   {"method", "path", "headers", "body"} against every rule
+    PUT    seed      a number: where chance comes from
+    PUT    keys      a list of API keys: requests with one of them, and no prefix, are this session's
+    POST   release   {"barrier", "times"}: let go what a rule holds   -> {"released": n}
+    POST   explain   {"method", "path", "headers", "body"}: every rule, every field, the plan and its timeline
+    POST   plan      the same request: only the plan and its timeline
+    GET    bundle    all of the session, for `inferneo-mock replay`
 
 A mistake is a 400 `{"error": {"message", "path"}}` and has changed nothing. `wait_for` answers as soon as n exchanges
 have ended (with `arrived=1`: have come), else after `within` seconds with 408 and what there is.
@@ -28,6 +34,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mockserver.brain import ScriptBrain
+from mockserver.bundle import bundle
+from mockserver.doorkeeper import chosen
 from mockserver.errors import MockError, ScriptError
 from mockserver.request import Request
 from mockserver.script import parse_script_text
@@ -48,6 +56,8 @@ def door(sessions: Sessions) -> Starlette:
 
     def endpoint(handler: Handler) -> Callable[[HttpRequest], Awaitable[Response]]:
         async def run(request: HttpRequest) -> Response:
+            if refusal := sessions.doorkeeper.refusal(request.headers):
+                return answer({"error": {"message": refusal, "path": "$"}}, 403)
             session = sessions.get(request.state.session)
             try:
                 done = await handler(request, session, session.brain)  # type: ignore[arg-type]  # a ScriptBrain
@@ -65,11 +75,20 @@ def door(sessions: Sessions) -> Starlette:
             await sessions.settled()
 
     async def reset(request: HttpRequest) -> Response:
+        if refusal := sessions.doorkeeper.refusal(request.headers):
+            return answer({"error": {"message": refusal, "path": "$"}}, 403)
         sessions.reset(request.state.session)
         await settled()
         return answer({"reset": True})
 
-    routes = [Route("/", reset, methods=["DELETE"])]
+    async def put_keys(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+        keys = await _json(request)
+        if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
+            raise ScriptError(f"the keys are a list of texts, got {keys!r}")
+        sessions.use_keys(session.name, keys)
+        return answer({"keys": len(keys)})
+
+    routes = [Route("/", reset, methods=["DELETE"]), Route("/keys", endpoint(put_keys), methods=["PUT"])]
     for (method, path), handler in HANDLERS.items():
         routes.append(Route(path, endpoint(handler), methods=[method]))
     return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_allowed})
@@ -132,6 +151,7 @@ async def get_script(request: HttpRequest, session: SessionCore, brain: ScriptBr
 
 async def get_journal(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """A page of exchanges, after waiting for them if told to."""
+    chosen((), request.query_params)
     limit = _number(request, "limit", LIMIT, int)
     after = _number(request, "after", 0, int)
     count = _number(request, "wait_for", None, int)
@@ -141,7 +161,7 @@ async def get_journal(request: HttpRequest, session: SessionCore, brain: ScriptB
     status = 200
     if count is not None:
         status = await _wait(request, journal.wait_for(count, arrived=arrived), within)
-    page = journal.page(after, limit)
+    page = chosen(journal.page(after), request.query_params)[:limit]
     unmatched = [exchange for exchange in page if exchange.decision.explanation is not None]
     document = {
         "exchanges": [exchange.to_json() for exchange in page],
@@ -198,6 +218,37 @@ async def explain(request: HttpRequest, session: SessionCore, brain: ScriptBrain
     return answer({**found.to_json(), "text": str(found)})
 
 
+async def plan(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """What would be sent to a request, and when."""
+    found = brain.preview(asked(await _json(request), session)).to_json()
+    return answer({key: found[key] for key in ("rule", "call", "reply", "faults", "plan", "timeline")})
+
+
+async def put_seed(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Another seed."""
+    seed = await _json(request)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ScriptError(f"a seed is a whole number, got {seed!r}")
+    brain.reseed(seed)
+    return answer({"seed": seed})
+
+
+async def release(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Let go what waits at a barrier."""
+    asked = await _json(request) if await request.body() else {}
+    if not isinstance(asked, dict) or set(asked) - {"barrier", "times"}:
+        raise ScriptError(f"expected {{'barrier': name, 'times': n}}, got {asked!r}")
+    times = asked.get("times")
+    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+        raise ScriptError(f"a whole number from 1, or nothing, not {times!r}", "$.times")
+    return answer({"released": brain.gates.release(str(asked.get("barrier", "hold")), times)})
+
+
+async def get_bundle(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """All of the session."""
+    return answer(bundle(brain.report(), brain.script.to_json(), tuple(session.journal)))
+
+
 def asked(document: Any, session: SessionCore) -> Request:
     """The request that `document` describes: `method`, `path`, `headers` ([[k, v]] or an object), `body` (any JSON)."""
     if not isinstance(document, dict):
@@ -224,5 +275,9 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("GET", "/state"): get_state,
     ("POST", "/heal"): heal,
     ("PUT", "/faults"): put_faults,
+    ("PUT", "/seed"): put_seed,
+    ("POST", "/release"): release,
     ("POST", "/explain"): explain,
+    ("POST", "/plan"): plan,
+    ("GET", "/bundle"): get_bundle,
 }

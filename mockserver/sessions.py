@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from mockserver.connection import ConnectionPlan
+from mockserver.doorkeeper import OPEN
 from mockserver.journal import Journal
 from mockserver.plan import Plan
 from mockserver.request import Request
@@ -67,13 +68,15 @@ class Sessions:
     """All sessions of a server, by name; the default one is named by the empty string and never goes.
 
     `settle(name)` lets the session's port listen as its faults say, `settled()` returns when that is done; None: there
-    are no ports.
+    are no ports. `keys`: which session an Authorization header means. `doorkeeper`: who may use the door.
     """
 
     def __init__(self, make: Callable[[str], Brain], max_sessions: int = MAX_SESSIONS) -> None:
         self._make = make
         self._max = max_sessions
         self._sessions: dict[str, SessionCore] = {}
+        self.keys: dict[bytes, str] = {}
+        self.doorkeeper = OPEN
         self.settle: Callable[[str], None] | None = None
         self.settled: Callable[[], Awaitable[None]] | None = None
 
@@ -101,12 +104,18 @@ class Sessions:
         return session
 
     def drop(self, name: str) -> None:
-        """Forget the session."""
+        """Forget the session, and its keys."""
         self._sessions.pop(name, None)
+        self.use_keys(name, ())
+
+    def use_keys(self, name: str, keys: Iterable[str]) -> None:
+        """Requests with one of these API keys, and no prefix, are the session's from now on; its old keys are free."""
+        self.keys = {key: owner for key, owner in self.keys.items() if owner != name}
+        self.keys |= {f"Bearer {key}".encode("latin-1", "replace"): name for key in keys}
 
     def _evict(self) -> None:
         idle = [session for name, session in self._sessions.items() if name and not session.journal.open]
         if idle:
             oldest = min(idle, key=lambda session: session.used)
             logger.warning("session %r was idle longest and is dropped: there are %d", oldest.name, self._max)
-            del self._sessions[oldest.name]
+            self.drop(oldest.name)
