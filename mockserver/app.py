@@ -230,10 +230,10 @@ def _treat(exchange: Exchange, wire: Wire, connection: ConnectionPlan) -> None:
     """What the treatment of the connection makes of a request on it."""
     wire.keep_idle(connection)
     if wire.on_connection in (connection.reset_on_request, wire.treatment.reset_on_request):
-        exchange.plan = Plan((), Close("rst"))
+        exchange.instead = Plan((), Close("rst"))
     elif wire.crowded:
         refused = _refusal(f"more than {wire.treatment.limit} connections are open", "too_many_connections", 503)
-        exchange.plan = Plan(refused.steps, Close("fin"))
+        exchange.instead = Plan(refused.steps, Close("fin"))
 
 
 def _refusal(message: str, code: str, status: int = 500) -> Plan:

@@ -52,7 +52,7 @@ class Settings:
 
     def read(self) -> Script:
         """The script, with what it does not say filled in. Raises `ScriptError`, or `OSError` for a file."""
-        script = self.parsed().script
+        script: Script = self.parsed().script
         return dataclasses.replace(
             script,
             profile=script.profile or self.profile,

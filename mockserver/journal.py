@@ -27,19 +27,19 @@ BYTES = 64 << 20
 
 
 class Exchange:
-    """One request and what became of it. `plan` is what was to be sent, faults included.
+    """One request and what became of it. `instead`: the plan that the connection's treatment put in place of the own one.
 
     `ended`: `open` while it is played; `end`, `fin`, `rst`, `half`, `stall` as planned; `client`: the peer left before;
     `server`: the server closed before; `error`: the plan could not be played. `started` and `seconds` are the server's
     monotonic clock; `late` is the greatest lateness of an event against its deadline, in seconds.
     """
 
-    __slots__ = ("decision", "ended", "error", "late", "plan", "request", "seconds", "sent_bytes", "started")
+    __slots__ = ("decision", "ended", "error", "instead", "late", "request", "seconds", "sent_bytes", "started")
 
     def __init__(self, request: Request, decision: Any, started: float) -> None:
         self.request = request
         self.decision = decision
-        self.plan: Plan = decision.plan
+        self.instead: Plan | None = None
         self.started = started
         self.ended = "open"
         self.sent_bytes = 0
@@ -51,6 +51,12 @@ class Exchange:
     def number(self) -> int:
         """Requests of the session, counted from 1."""
         return self.request.number
+
+    @property
+    def plan(self) -> Plan:
+        """What was to be sent, faults included."""
+        plan: Plan = self.decision.plan if self.instead is None else self.instead
+        return plan
 
     @property
     def rule(self) -> str | None:

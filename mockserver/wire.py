@@ -55,8 +55,9 @@ class Wire:
     """One connection of a client, for one response after the other.
 
     `connection` counts the connections of the server from 1, `on_connection` the requests of this one from 1. `send`
-    is the transport's own `write`, for those who know that the peer is there. `on_lost` is called once when the peer has left (or the
-    server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes after `paused`.
+    is the transport's own `write`, for those who know that the peer is there. `on_lost` is called once when the peer
+    has left (or the server closes: `dropped`) while a response is played, `on_resume` when the transport takes bytes
+    after `paused`.
     `crowded`: the connection is one too many and has to be answered 503.
     """
 
