@@ -27,7 +27,7 @@ BYTES = 64 << 20
 
 
 class Exchange:
-    """One request and what became of it. `instead`: the plan that the connection's treatment put in place of the own one.
+    """One request and what became of it. `instead`: the plan that the connection's treatment put in its place.
 
     `ended`: `open` while it is played; `end`, `fin`, `rst`, `half`, `stall` as planned; `client`: the peer left before;
     `server`: the server closed before; `error`: the plan could not be played. `started` and `seconds` are the server's
