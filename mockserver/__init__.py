@@ -70,7 +70,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'mockserver' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES.get(name, "mockserver.dsl")), name)
+    try:
+        value = getattr(import_module(_HOMES.get(name, "mockserver.dsl")), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "mockserver":
+            raise
+        message = f"mockserver.{name} needs {error.name!r}, which is not installed: pip install 'inferneo[mock]'"
+        raise ImportError(message, name=error.name) from error
     globals()[name] = value
     return value
 

@@ -17,12 +17,14 @@ from typing import Any
 from mockserver.answer import Answerer
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
+from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
 from mockserver.gates import Gates
 from mockserver.plan import Plan
 from mockserver.preview import Preview, preview
 from mockserver.profile import Profile
-from mockserver.reply import Reply
+from mockserver.recorded import find
+from mockserver.reply import Fixture, Reply
 from mockserver.request import Request
 from mockserver.script import Script, load_script, parse_script
 from mockserver.state import State, healed, unused_faults, unused_rules, with_faults
@@ -67,6 +69,18 @@ def answerer_of(name: str) -> Answerer:
     return Answerer(name)
 
 
+def check_fixtures(script: Script) -> None:
+    """Every reply that names a fixture names one that is there. Raises `ScriptError` with its path."""
+    for number, rule in enumerate(script.rules):
+        for index, reply in enumerate(rule.replies):
+            if isinstance(reply, Fixture):
+                try:
+                    find(reply.fixture)
+                except ScriptError as error:
+                    where = "reply" if len(rule.replies) == 1 else f"replies[{index}]"
+                    raise ScriptError(error.message, f"$.rules[{number}].{where}.fixture") from error
+
+
 class ScriptBrain:
     """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it.
 
@@ -98,6 +112,7 @@ class ScriptBrain:
         self._wall = wall
         self.overrides = overrides
         self.script = settings.read()
+        check_fixtures(self.script)
         self.state = State()
         self.failures: list[str] = []
         self.gates = Gates()
@@ -173,6 +188,7 @@ class ScriptBrain:
     def load(self, script: Any) -> int:
         """Take another script; counters begin anew. Gives the number of rules. Raises `ScriptError`."""
         parsed = dataclasses.replace(self._settings, script=script).read()
+        check_fixtures(parsed)
         self._answerer = answerer_of(parsed.profile or self._settings.profile)
         self.script, self.state = parsed, State()
         self.failures.clear()
@@ -182,6 +198,7 @@ class ScriptBrain:
     def add(self, script: Any) -> int:
         """Put more rules and faults behind those that are there; counters stay."""
         added = self.script.adding(parse_script(script))
+        check_fixtures(added)
         self._answerer = answerer_of(added.profile or self._settings.profile)
         self.script = added
         self._changed()

@@ -58,11 +58,26 @@ def parser(command: str | None) -> Parser:
     for name, (module, words) in COMMANDS.items():
         sub = commands.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         if command == name:
-            loaded = importlib.import_module(module)
+            loaded = _imported(module, name)
             loaded.configure(sub)
             run: Callable[[argparse.Namespace], int] = loaded.run
             sub.set_defaults(run=run)
     return made
+
+
+def _imported(module: str, command: str) -> Any:
+    """The module of a command. A library that is not installed is one line that names the extra."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        fail(missing(f"inferneo-mock {command}", error))
+
+
+def missing(what: str, error: ModuleNotFoundError) -> str:
+    """The sentence for a library that only an extra brings."""
+    if (error.name or "").partition(".")[0] in ("mockserver", "inferneo"):
+        raise error
+    return f"{what} needs {error.name!r}, which is not installed: pip install 'inferneo[mock]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" {error.filename!r}" if error.filename else ""
         fail(f"inferneo-mock {options.command}: {error.strerror or error}{where}")
+    except ModuleNotFoundError as error:
+        fail(missing(f"inferneo-mock {options.command}", error))
     except KeyboardInterrupt:
         return 0
     return code

@@ -6,11 +6,15 @@ import argparse
 import errno
 import gc
 import re
+import sys
 
+from mockserver.assign import script_from
 from mockserver.cli import environment, fail, until_stopped
+from mockserver.script import Script
 from mockserver.server import LOOPS, PARSERS, MockServer
 
 HOST, PORT, MAX_REQUEST_SIZE = "INFERNEO_HOST", "INFERNEO_PORT", "INFERNEO_MAX_REQUEST_SIZE"
+TOKEN = "INFERNEO_MOCK_TOKEN"
 
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
@@ -37,6 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--port", type=port, default=environment(PORT, "8000"), help=f"port, 0 for a free one (%(default)s; {PORT})")
     add("--profile", default=None, metavar="NAME", help="dialect, a name of fixtures/profiles or a file (docs)")
     add("--script", default=None, metavar="FILE", help="script of rules and faults, YAML or JSON")
+    add("--set", action="append", default=[], metavar="PATH=VALUE", help="a part of the script: rules[0].reply=Hello")
+    add("--watch", action="store_true", help="read the script again when its file changes")
+    add("--admin-token", default=environment(TOKEN, ""), help=f"who brings it may use the door ({TOKEN})")
     add("--seed", type=int, default=0, help="where all that is random begins (%(default)s)")
     add("--http", choices=PARSERS, default="auto", help="HTTP parser (%(default)s: httptools where installed)")
     add("--loop", choices=LOOPS, default="auto", help="event loop (%(default)s: uvloop where installed)")
@@ -51,10 +58,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
+    if options.watch and options.script is None:
+        fail("inferneo-mock serve: --watch needs --script FILE")
+
+    def load() -> Script:
+        return script_from(options.script, options.set)
+
     try:
         server = MockServer(
             profile=options.profile or "docs",
-            script=options.script,
+            script=load(),
+            admin_token=options.admin_token or None,
             host=options.host,
             port=options.port,
             seed=options.seed,
@@ -75,6 +89,10 @@ def run(options: argparse.Namespace) -> int:
         fail(f"inferneo-mock serve: cannot listen on {options.host}:{options.port}: {error.strerror or error}")
     except (ValueError, ImportError) as error:
         fail(f"inferneo-mock serve: {error}")
+    if options.watch:
+        server.watch(
+            options.script, load, lambda line: print(f"inferneo-mock serve: {line}", file=sys.stderr, flush=True)
+        )
     # What is loaded stays: the collector need not look at it again and again. The process is ours alone here.
     gc.collect()
     gc.freeze()

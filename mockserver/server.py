@@ -14,16 +14,20 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from mockserver.app import MAX_BODY, App
 from mockserver.brain import ScriptBrain, Settings
 from mockserver.connection import ConnectionPlan
+from mockserver.doorkeeper import doorkeeper
+from mockserver.script import Script
 from mockserver.selfcheck import self_check
 from mockserver.session import Session
 from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
 from mockserver.suggest import unknown
+from mockserver.watch import Watcher
 from mockserver.wire import Listener, bound, protocol_class
 
 T = TypeVar("T")
@@ -56,6 +60,7 @@ class MockServer:
         tls: ssl.SSLContext | None = None,
         max_body: int = MAX_BODY,
         max_sessions: int = MAX_SESSIONS,
+        admin_token: str | None = None,
     ) -> None:
         if loop not in LOOPS:
             raise ValueError(unknown("event loop", loop, LOOPS))
@@ -66,6 +71,7 @@ class MockServer:
         self._listeners: dict[str | None, Listener] = {}
         self.sessions = Sessions(lambda name: self._brain(self.settings, name), max_sessions)
         self.sessions.get("")
+        self.sessions.doorkeeper = doorkeeper(host, admin_token)
         self.app = App(self.sessions, max_body=max_body)
         self._wanted_port = self._port = port
         self._http = http
@@ -78,6 +84,7 @@ class MockServer:
         self._thread: threading.Thread | None = None
         self._stop: asyncio.Event | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._watching: tuple[Watcher, asyncio.Task[None]] | None = None
 
     # where it is
 
@@ -118,12 +125,18 @@ class MockServer:
         profile: str | None = None,
         seed: int | None = None,
         strict: bool | None = None,
+        api_key: str | None = None,
     ) -> Session:
-        """A session that was never used, with settings of its own; what is None is as the server has it."""
+        """A session that was never used, with settings of its own; what is None is as the server has it.
+
+        `api_key`: requests with this key, and no prefix, are the session's too.
+        """
         settings = self.settings.changed(script=script, profile=profile, seed=seed, strict=strict)
         name = name if name is not None else f"s{next(self._names)}"
         brain = self._brain(settings, name)
         self.run(self.sessions.reset, name, brain)
+        if api_key is not None:
+            self.run(self.sessions.use_keys, name, (api_key,))
         return Session(self, name)
 
     def core(self, name: str) -> SessionCore:
@@ -230,7 +243,21 @@ class MockServer:
         for listener in list(self._listeners.values()):
             await listener.settled()
 
+    def watch(self, path: str | Path, load: Callable[[], Script], tell: Callable[[str], object]) -> None:
+        """Read the script file again whenever it changes; `tell` is given one line each time. Ends with the server."""
+        watcher = Watcher(self, path, load, tell)
+
+        async def begin() -> None:
+            self._watching = watcher, asyncio.get_running_loop().create_task(watcher.run())
+
+        self.wait(begin())
+
     async def _shut(self) -> None:
+        if self._watching is not None:
+            watcher, task = self._watching
+            self._watching = None
+            watcher.stop()
+            await task
         listeners = list(self._listeners.values())
         self._listeners.clear()
         await asyncio.gather(*(listener.close() for listener in listeners))

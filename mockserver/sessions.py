@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from mockserver.connection import ConnectionPlan
@@ -79,6 +79,9 @@ class Sessions:
         self.doorkeeper = OPEN
         self.settle: Callable[[str], None] | None = None
         self.settled: Callable[[], Awaitable[None]] | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._sessions))
 
     def __len__(self) -> int:
         return len(self._sessions)
