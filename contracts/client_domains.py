@@ -47,9 +47,8 @@ LEGAL: tuple[dict[str, Any], ...] = (
 """Faults that are none: whatever a reader makes of them, the events are the same."""
 SLOW = {"accept-black-hole", "stall", "no-read", "hang-after-done", "upgrade", "slow-close", "bandwidth", "heartbeat"}
 LISTENER = "connection"
-TIMES = ("seconds", "gap", "jitter")
-QUICK = 0.05
-"""The times of the catalogue's examples are cut to this many seconds: a law asks what happens, not for how long."""
+QUICK = {"seconds": 0.03, "gap": 0.001, "jitter": 0.01}
+"""The times of the catalogue's examples are cut to so many seconds: a law asks what happens, not for how long."""
 POISON = ("extra-response", "body-on-204")
 """Faults that leave an answer behind on the connection for the next request to find."""
 
@@ -108,7 +107,7 @@ def catalogue() -> list[dict[str, Any]]:
     for name, kind in kinds().items():
         if kind.group == LISTENER:
             continue
-        quick = {key: min(value, QUICK) if key in TIMES else value for key, value in dict(kind.example).items()}
+        quick = {k: min(v, QUICK[k]) if k in QUICK else v for k, v in dict(kind.example).items()}
         found.append({"kind": name, **quick})
     return found
 
