@@ -15,6 +15,7 @@ from typing import Any
 from mockserver.plan import Head, Plan, Raw
 from mockserver.plan_json import plan_to_json
 from mockserver.request import Request
+from mockserver.sent import sent
 
 SIZE = 10_000
 """Exchanges kept per session."""
@@ -31,10 +32,22 @@ class Exchange:
 
     `ended`: `open` while it is played; `end`, `fin`, `rst`, `half`, `stall` as planned; `client`: the peer left before;
     `server`: the server closed before; `error`: the plan could not be played. `started` and `seconds` are the server's
-    monotonic clock; `late` is the greatest lateness of an event against its deadline, in seconds.
+    monotonic clock; `late` is the greatest lateness of an event against its deadline, in seconds. A peer that closes
+    after `[DONE]` has ended it in order: `end`, `closed_by` the `client`.
     """
 
-    __slots__ = ("decision", "ended", "error", "instead", "late", "request", "seconds", "sent_bytes", "started")
+    __slots__ = (
+        "closed_by",
+        "decision",
+        "ended",
+        "error",
+        "instead",
+        "late",
+        "request",
+        "seconds",
+        "sent_bytes",
+        "started",
+    )
 
     def __init__(self, request: Request, decision: Any, started: float) -> None:
         self.request = request
@@ -42,6 +55,7 @@ class Exchange:
         self.instead: Plan | None = None
         self.started = started
         self.ended = "open"
+        self.closed_by: str | None = None
         self.sent_bytes = 0
         self.seconds = 0.0
         self.late = 0.0
@@ -107,6 +121,7 @@ class Exchange:
             "plan": _plan(self.plan),
             "sent_bytes": self.sent_bytes,
             "ended": self.ended,
+            "closed_by": self.closed_by,
             "started": self.started,
             "seconds": round(self.seconds, 6),
             "late": round(self.late, 6),
@@ -185,6 +200,9 @@ class Journal:
 
     def close(self, exchange: Exchange, ended: str, sent_bytes: int, seconds: float, late: float = 0.0) -> None:
         """The response of `exchange` has ended."""
+        exchange.closed_by = None if ended == "end" else "client" if ended == "client" else "server"
+        if ended == "client" and sent(exchange.plan, exchange.request, sent_bytes).done:
+            ended = "end"  # it has read `[DONE]`: there is nothing more to wait for
         exchange.ended = ended
         exchange.sent_bytes = sent_bytes
         exchange.seconds = seconds
