@@ -58,18 +58,11 @@ class App:
             elif (playing := self._answer(wire, name, path, scope, b"")) is not None:
                 await playing.wait()
             return
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            read = await self._read(body, receive)
-            if read is None:
-                await self._too_large(scope, send)
-                return
-            body = read
-        elif message["type"] == "http.disconnect":
+        body = await self._read(receive)
+        if body is None:
             return
         if len(body) > self._max_body:
-            await self._too_large(scope, send)
+            await self._too_large(send)
             return
         if wire is None:
             exchange, journal, clock = self._decide(None, name, path, scope, body)
@@ -80,12 +73,21 @@ class App:
             await playing.wait()
 
     def handle(self, wire: Wire, scope: Any, body: bytes) -> bool:
-        """Answer at once, or begin to; False: the request is for the door, which takes its time."""
+        """Answer at once, or begin to; False: `__call__` has to (it is for the door, or too large)."""
         name, path = _place(scope["path"], wire)
-        if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
+        if (path.startswith("/_mock") and (len(path) == 6 or path[6] == "/")) or len(body) > self._max_body:
             return False
-        self._answer(wire, name, path, scope, body)
+        self._answer(wire, name or self._owner(scope), path, scope, body)
         return True
+
+    def _owner(self, scope: Any) -> str:
+        """The session that the request's API key means; the default one where it means none."""
+        keys = self.sessions.keys
+        if keys:
+            for name, value in scope["headers"]:
+                if name == b"authorization":
+                    return keys.get(value, "")
+        return ""
 
     def _decide(
         self, wire: Wire | None, name: str, path: str, scope: Any, body: bytes
@@ -171,22 +173,23 @@ class App:
         finally:
             journal.close(exchange, ended, 0, clock.now() - exchange.started)
 
-    async def _read(self, body: bytes, receive: Any) -> bytes | None:
-        """The rest of a request's body; None when it is larger than is read."""
+    async def _read(self, receive: Any) -> bytes | None:
+        """The request's body; None when the peer has left. Of one that is too large only the beginning is read."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body: bytes = message.get("body", b"")
         parts = [body]
         size = len(body)
-        while size <= self._max_body:
+        while message.get("more_body") and size <= self._max_body:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise asyncio.CancelledError
-            part = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
-            if not message.get("more_body"):
-                return b"".join(parts)
-        return None
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        return body if len(parts) == 1 else b"".join(parts)
 
-    async def _too_large(self, scope: Any, send: Any) -> None:
+    async def _too_large(self, send: Any) -> None:
         text = f"the request's body is larger than {self._max_body} bytes"
         document = {
             "error": {"message": text, "type": "invalid_request_error", "param": None, "code": "request_too_large"}
