@@ -6,6 +6,7 @@ Imported at the first request, because httpcore is most of what a request needs 
 # ruff: noqa: ASYNC109  # `timeout` arguments are what httpcore calls its backends with
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import time
@@ -33,6 +34,22 @@ def _left(timeout: float | None, expired: type[Exception]) -> float | None:
     return left if left < FOREVER / 2 else None
 
 
+# A pool asks each idle connection whether the server closed it, for each request. In a burst that is a system call per
+# connection and request; an answer this young (seconds) is good enough, because it may be wrong a moment later anyway.
+FRESH = 0.002
+
+
+def is_readable(sock: Any) -> bool:
+    """Whether an idle connection has something to read, which then is its end."""
+    if sock is None or sock.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def shutdown(stream: Any) -> None:
     """End both directions of a connection now; a thread that waits on it wakes up."""
     try:
@@ -44,12 +61,14 @@ def shutdown(stream: Any) -> None:
 class Stream:
     """A blocking connection."""
 
-    __slots__ = ("__weakref__", "_inner", "_plain")
+    __slots__ = ("__weakref__", "_asked", "_inner", "_plain", "_socket")
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._socket = inner.get_extra_info("socket")
+        self._asked = 0.0
         # A plain socket is read and written here: one call less per chunk, and a bound on the whole of a write.
-        self._plain = None if inner.get_extra_info("ssl_object") else inner.get_extra_info("socket")
+        self._plain = None if inner.get_extra_info("ssl_object") else self._socket
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = _left(timeout, core.ReadTimeout)
@@ -90,6 +109,13 @@ class Stream:
         return Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout, core.ConnectTimeout)))
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            now = time.monotonic()
+            if now - self._asked < FRESH:
+                return False
+            readable = is_readable(self._socket)
+            self._asked = 0.0 if readable else now
+            return readable
         return self._inner.get_extra_info(info)
 
 
@@ -133,10 +159,12 @@ class Backend:
 class AsyncStream:
     """A connection of an event loop."""
 
-    __slots__ = ("__weakref__", "_inner")
+    __slots__ = ("__weakref__", "_asked", "_inner", "_socket")
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._socket = inner.get_extra_info("socket")
+        self._asked = 0.0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data: bytes = await self._inner.read(max_bytes, _left(timeout, core.ReadTimeout))
@@ -155,6 +183,13 @@ class AsyncStream:
         return AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            now = time.monotonic()
+            if now - self._asked < FRESH:
+                return False
+            readable = is_readable(self._socket)
+            self._asked = 0.0 if readable else now
+            return readable
         return self._inner.get_extra_info(info)
 
 

@@ -106,6 +106,7 @@ class Core:
                 found.args = (found.message,)
             found.__cause__ = error
             reader.ended(found, is_cut(error))
+            del found  # the traceback of its cause holds this frame: no cycle
         else:
             if self.state == "closed":
                 raise InferneoError("the stream was closed while it was read")

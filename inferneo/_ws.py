@@ -204,7 +204,7 @@ def perform(config: Config, call: Call) -> Stream[Any, Any]:
                 close_timeout=0.2,
                 user_agent_header=_agent(headers),
                 additional_headers={k: v for k, v in headers.items() if k.lower() != "user-agent"},
-            )
+            ).__enter__()  # `websockets` asks for its use as a context manager; `free` ends it
             connection.send((call.body or b"{}").decode("utf-8"))
             break
         except Exception as error:
