@@ -14,7 +14,7 @@ from benchmarks.machine import RefusedError
 from benchmarks.rows import Result
 from benchmarks.run import Options, attempt
 
-COMMANDS = {"contracts-smoke": ("run", "--smoke"), "contracts-full": ("run",)}
+COMMANDS = {"contracts-smoke": ("run", "--budget", "5s"), "contracts-full": ("run",)}
 
 
 def measure(options: Options) -> list[Result]:

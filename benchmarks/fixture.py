@@ -6,6 +6,7 @@ Measured in this process, as a test does it: the server in its thread, asked fro
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -66,11 +67,11 @@ def plugin(options: Options) -> list[Result]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
         def cpu(*more: str) -> float:
-            before = os.times()
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             with pinned(cores()[0]):
                 subprocess.run([*command, *more], cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
-            after = os.times()
-            return (after.children_user - before.children_user + after.children_system - before.children_system) * 1e3
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1e3
 
         cpu("-p", "_inferneo_pytest")
         taken = alternate({"bare": cpu, "with": lambda: cpu("-p", "_inferneo_pytest")}, 7 if options.quick else 21)

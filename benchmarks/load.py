@@ -44,7 +44,8 @@ def generator(module: str, server: Process, path: str, body: bytes, *more: str, 
     with pinned(cores()[1]):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
     if done.returncode:
-        raise RefusedError(f"the load on {server.name}{path} broke: {done.stderr.strip()[-500:]}")
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RefusedError(f"the load on {server.name} at {path} broke: {last}")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

@@ -58,8 +58,9 @@ class Process:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() - begin > self._timeout:
                 self.__exit__(None, None, None)
-                said = self._process.stderr.read().decode(errors="replace")[-600:] if self._process.stderr else ""
-                raise RefusedError(f"{self.name} did not answer: {' '.join(self.command)}: {said.strip() or 'silence'}")
+                said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
+                last = (said.strip().splitlines() or ["it said nothing"])[-1]
+                raise RefusedError(f"{self.name} did not answer; {' '.join(self.command[1:])}: {last}")
             time.sleep(0.002)
         self.started = time.monotonic() - begin
         return self

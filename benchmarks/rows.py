@@ -163,7 +163,7 @@ FIXTURE: tuple[Row, ...] = (
 )
 
 CONTRACTS: tuple[Row, ...] = (
-    Row("contracts-full", "`inferneo-contracts run`, 2 cores", "s", "absolute", 180, 90),
+    Row("contracts-full", "`inferneo-contracts run`", "s", "absolute", 180, 90),
     Row("contracts-smoke", "the same, smoke", "s", "absolute", 20, 10),
 )
 
