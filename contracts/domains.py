@@ -232,8 +232,3 @@ def _whole_log(target: Any) -> Iterable[list[Exchange]]:
 
 LOG = Domain("all exchanges seen so far", lambda target: st.builds(lambda: list(target.log)), _whole_log)
 """Live: what other laws of this run have made the server say; a law over it should send something first."""
-
-
-def one_exchange(want: Callable[[Any, Exchange], bool], name: str) -> Domain[Exchange]:
-    """A domain of recorded exchanges as they are, for laws whose live form draws its own requests elsewhere."""
-    return Domain(name, lambda target: st.nothing(), lambda target: [x for x in target.log if want(target, x)])

@@ -12,7 +12,7 @@ ProfileName: TypeAlias = Literal["docs", "engine", "openai"]
 class Profile:
     """`error_keys`: the shapes of an error body that are promised; `unknown_model`: the statuses with which an unknown
     model may be refused (empty: it need not be); `done`: a stream ends with `[DONE]`; `temperature`: the range that is
-    promised; `nulls`: an explicit null means absent; `info`: `GET /v1/info` is promised; `model_get`: `GET
+    promised; `info`: `GET /v1/info` is promised; `model_get`: `GET
     /v1/models/{id}` is; `health`: `GET /health` is; `lacks`: capabilities, and the fields that ask for them, which the
     profile is known to take and to ignore."""
 
@@ -20,9 +20,7 @@ class Profile:
     error_keys: tuple[str, ...]
     unknown_model: tuple[int, ...]
     temperature: tuple[float, float | None] = (0.0, 2.0)
-    top_p_zero: bool = True
     done: bool = True
-    nulls: bool = True
     info: bool = False
     model_get: bool = False
     health: bool = False
@@ -34,9 +32,7 @@ IGNORED = frozenset({"n", "logprobs", "chat_logprobs", "echo", "stream_usage"})
 
 PROFILES: dict[str, Profile] = {
     "docs": Profile("docs", ("error",), (404,), info=True, model_get=True, health=True),
-    "engine": Profile(
-        "engine", ("detail",), (), (0.0, None), top_p_zero=False, nulls=False, health=True, lacks=IGNORED
-    ),
+    "engine": Profile("engine", ("detail",), (), (0.0, None), health=True, lacks=IGNORED),
     "openai": Profile("openai", ("error",), (400, 404, 422)),
 }
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts import report
+from contracts.adapters import subject
 from contracts.connect import Unreachable, connect
 from contracts.law import laws
 from contracts.mock import MockProcess
@@ -39,6 +40,9 @@ def run(options: argparse.Namespace) -> int:
     known = [law for law in laws() if not options.law or any(law.id.startswith(one.upper()) for one in options.law)]
     if not known:
         raise LookupError(f"no law's id begins with {' or '.join(options.law)}; inferneo-contracts list shows all")
+    for name in getattr(options, "client", []):
+        if not name.startswith("command:"):
+            subject(name)
     with ExitStack() as stack:
         mock = ""
         if clients_only and options.mock_url:

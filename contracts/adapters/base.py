@@ -6,7 +6,7 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Protocol, TypeAlias
@@ -179,13 +179,3 @@ async def run_async(call: Callable[[Collector], Any], classify: Classify, within
         except BaseException as error:
             return collector.outcome(classify(error), sink.getvalue())
         return collector.outcome(None, sink.getvalue())
-
-
-async def as_async(items: Any) -> AsyncIterator[Any]:
-    """An async iterator over either kind of iterable."""
-    if hasattr(items, "__aiter__"):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item

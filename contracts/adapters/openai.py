@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import Any
 
 from contracts.adapters.attributes import call, call_async
 from contracts.adapters.base import Kind, Outcome, Problem, Task, run, run_async, shown
 
 
+def package() -> Any:
+    """The package, which no extra of ours installs. Raises `LookupError` that says so."""
+    try:
+        return import_module("openai")
+    except ImportError:
+        raise LookupError("the client 'openai' needs the package openai; install it with: pip install openai") from None
+
+
 def classify(error: BaseException) -> Problem:
     """An exception of the package as a problem; anything else is a leak."""
-    import openai
-
+    openai = package()
     kind: Kind = "leak"
     match error:
         case openai.APIStatusError():
@@ -46,9 +54,7 @@ class OpenAISubject:
     abilities = frozenset({"family", "models", "retries"})
 
     def __init__(self, asynchronous: bool) -> None:
-        import openai
-
-        self.version = openai.__version__
+        package()
         self.asynchronous = asynchronous
         self.name = "openai-async" if asynchronous else "openai"
 
@@ -66,14 +72,10 @@ class OpenAISubject:
         return asyncio.run(self._async(task)) if self.asynchronous else self._sync(task)
 
     def _sync(self, task: Task) -> list[Outcome]:
-        import openai
-
-        with openai.OpenAI(**self._settings(task)) as client:
+        with package().OpenAI(**self._settings(task)) as client:
             return [run(lambda c: call(client, task, c), classify) for _ in range(task.times)]
 
     async def _async(self, task: Task) -> list[Outcome]:
-        import openai
-
         within = 30.0 + task.timeout * (task.max_retries + 1) * 3
-        async with openai.AsyncOpenAI(**self._settings(task)) as client:
+        async with package().AsyncOpenAI(**self._settings(task)) as client:
             return [await run_async(lambda c: call_async(client, task, c), classify, within) for _ in range(task.times)]

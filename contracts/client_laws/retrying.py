@@ -141,7 +141,7 @@ def retry_after_is_obeyed(bench: Bench, case: tuple[float, int]) -> None:
     over=Domain(
         "a value that is no time",
         lambda bench: st.sampled_from(
-            ["soon", "", "-5", "NaN", "inf", "1_0", "1e9999", "Thu, 01 Jan 1970 00:00:00 GMT", "٣"]
+            ["soon", "", "-5", "NaN", "inf", "1_0", "1e9999", "Thu, 01 Jan 1970 00:00:00 GMT", "²"]
         ),
     ),
     needs=NEEDS,

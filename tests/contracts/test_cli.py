@@ -60,6 +60,7 @@ def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Pat
         (["run", "http://127.0.0.1:9", "--law", "X-1"], "no law's id begins with X-1"),
         (["run", "--target", "/no/such/file.toml"], "/no/such/file.toml"),
         (["explain", "S-FRME-03"], "did you mean S-FRAME-"),
+        (["clients", "--client", "curl"], "unknown client 'curl'; known clients: inferneo"),
     ],
 )
 def test_a_mistake_is_exit_2_and_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
