@@ -54,7 +54,7 @@ def sessions(options: Options) -> list[Result]:
                 times["session-down"].append((down - up) * 1e3)
                 times["listener-down"].append((end - down) * 1e3)
     return [
-        Result(key, median(values), spread=spread(values), note=f"{rounds} times, worst {max(values):.3g} ms")
+        Result(key, median(values), note=f"{rounds} times, worst {max(values):.3g} ms")
         for key, values in times.items()
     ]
 
