@@ -4,23 +4,29 @@ It is a top-level module and imports nothing but pytest and the standard library
 does not use it pays about a millisecond, and another distribution's `mockserver` package cannot keep pytest from
 starting: only the fixtures fail then, with one sentence that names the distribution in the way.
 
-Fixtures: `inferneo_mock` (a session of the fake server, fresh for the test), `inferneo_url` (its URL),
-`inferneo_client` and `async_inferneo_client` (clients of that session). Marker: `inferneo(strict=..., profile=...,
-seed=..., script=...)`.
+Fixtures: `inferneo_mock` (a session of the fake server, fresh for the test), `inferneo_url` (its URL), `openai_env`
+(the environment of OpenAI's SDKs, pointed at it), `inferneo_client` and `async_inferneo_client` (clients of that
+session). Marker: `inferneo(strict=..., profile=..., seed=..., script=...)`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import re
+import tempfile
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from inferneo import AsyncInferneoClient, InferneoClient
-    from mockserver.server import MockServer, Session
+    from mockserver.server import MockServer
+    from mockserver.session import Session
 
 pytest.register_assert_rewrite("contracts")
 
@@ -52,8 +58,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.when == "call":
         item.stash[FAILED] = report.failed
         if report.failed and (session := getattr(item, "_inferneo_session", None)) is not None:
-            report.sections.append(("inferneo_mock", session.describe()))
+            report.sections.append(("inferneo_mock", _told(item, session)))
     return report
+
+
+def _told(item: pytest.Item, session: Session) -> str:
+    """The session in a few lines, and the command that replays it."""
+    return f"{session.describe()}\nreplay: inferneo-mock replay {_write_bundle(item, session)}"
+
+
+def _write_bundle(item: pytest.Item, session: Session) -> Path:
+    """The session as a file: in $INFERNEO_BUNDLES, else in the system's directory of temporary files."""
+    folder = Path(os.environ.get("INFERNEO_BUNDLES") or Path(tempfile.gettempdir()) / f"inferneo-bundles-{os.getuid()}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid)[-100:].strip("-")
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(session.bundle()), encoding="utf-8")
+    return path
 
 
 def _in_the_way() -> str:
@@ -108,7 +129,7 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
     yield session
     problems = session.problems() if settings.get("strict") is not False else []
     del request.node._inferneo_session
-    description = session.describe()
+    description = _told(request.node, session) if problems else ""
     session.close()
     if problems and not request.node.stash.get(FAILED, False):
         pytest.fail("\n".join(["inferneo_mock: the script and the test do not agree", *problems, description]), False)
@@ -118,6 +139,18 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
 def inferneo_url(inferneo_mock: Session) -> str:
     """The base URL of this test's session, for any client: `http://127.0.0.1:PORT/@NAME`."""
     return inferneo_mock.url
+
+
+@pytest.fixture
+def openai_env(inferneo_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Points OpenAI's SDKs, and what is built on them, at this test's session: base URL and a dummy key."""
+    base = f"{inferneo_url}/v1"
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.setenv(name, base)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-dummy")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return base
 
 
 @pytest.fixture

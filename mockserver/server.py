@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -213,6 +213,12 @@ class MockServer:
             work.close()
             raise RuntimeError("this blocks and would wait for itself here; await the `open_...` form instead")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def awaitable(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """`work`, done in the event loop that serves, to be awaited in the running one."""
+        if self._loop is None or self._thread is None or self._loop is asyncio.get_running_loop():
+            return work
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def _open(self) -> None:
         await self_check(protocol_class(self._http))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from mockserver.bundle import bundle
@@ -30,6 +30,26 @@ if TYPE_CHECKING:
     from mockserver.brain import ScriptBrain
     from mockserver.server import MockServer
     from mockserver.sessions import SessionCore
+
+
+class Exchanges(tuple[Exchange, ...]):
+    """Exchanges that can be awaited too: what `wait_for` gives in a running event loop is empty until then."""
+
+    _waiting: Callable[[], Awaitable[tuple[Exchange, ...]]] | None = None
+
+    @classmethod
+    def later(cls, waiting: Callable[[], Awaitable[tuple[Exchange, ...]]]) -> Exchanges:
+        """Exchanges that are there when they are awaited."""
+        made = cls()
+        made._waiting = waiting
+        return made
+
+    def __await__(self) -> Generator[Any, None, Exchanges]:
+        """The exchanges."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return self
+        return Exchanges((yield from waiting().__await__()))
 
 
 class Session:
@@ -148,10 +168,23 @@ class Session:
         """What the request would get now, and why; nothing changes."""
         return self._server.run(self.brain.preview, request)
 
-    def wait_for(self, count: int = 1, within: float = 5.0, *, arrived: bool = False) -> tuple[Exchange, ...]:
-        """Wait until `count` exchanges have ended (or only arrived). Raises `TimeoutError`, saying how many have."""
+    def wait_for(self, count: int = 1, within: float = 5.0, *, arrived: bool = False) -> Exchanges:
+        """Wait until `count` exchanges have ended (or only arrived). Raises `TimeoutError`, saying how many have.
+
+        In a running event loop nothing blocks: `await session.wait_for(...)`.
+        """
+
+        def waiting() -> Awaitable[tuple[Exchange, ...]]:
+            return self._server.awaitable(self.async_wait_for(count, within, arrived=arrived))
+
         try:
-            return self._server.wait(self.async_wait_for(count, within, arrived=arrived))
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            return Exchanges.later(waiting)
+        try:
+            return Exchanges(self._server.wait(self.async_wait_for(count, within, arrived=arrived)))
         except concurrent.futures.TimeoutError as error:
             raise TimeoutError(str(error)) from None
 

@@ -278,15 +278,21 @@ def test_arming_by_script_faults_and_healing() -> None:
 
 
 def test_waiting_for_exchanges_says_how_many_there_are() -> None:
-    """`wait_for` returns when there are enough, else raises with the number; it cannot wait for itself."""
+    """`wait_for` returns when there are enough, else raises with the number; in an event loop it is awaited."""
     with MockServer() as server:
         session = server.session()
         with pytest.raises(TimeoutError, match=r"0 of 1 exchanges have ended within 0\.01 s"):
             session.wait_for(1, 0.01)
         assert call(f"{server.url}/health")[0] == 200
         assert len(session.wait_for(1)) == 1
-        with pytest.raises(RuntimeError, match="wait for itself"):
-            server.run(session.wait_for, 1)
+
+        async def awaited() -> int:
+            with pytest.raises(TimeoutError, match="1 of 9"):
+                await session.wait_for(9, 0.01)
+            return len(await session.wait_for(1))
+
+        assert asyncio.run(awaited()) == 1
+        assert server.run(session.wait_for, 1) == ()
 
 
 def test_an_error_of_the_script_is_a_500_that_fails_the_test(caplog: pytest.LogCaptureFixture) -> None:
