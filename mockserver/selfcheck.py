@@ -1,4 +1,4 @@
-"""Proof, at the first start in a process, that the installed uvicorn can be opened the way `mockserver.wire` does it.
+"""Proof, at the first start in a process, that the installed uvicorn opens the way `mockserver.wire` opens it.
 
 Two pipelined requests are fed to a protocol on a transport of paper; both responses must come out, byte for byte and in
 order, and the second must end the connection. It takes about a millisecond and names the version when it fails.
@@ -12,7 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from mockserver.wire import EXTENSION, Listener
+from mockserver.listener import Listener
+from mockserver.wire import EXTENSION
 
 _checked: set[type] = set()
 

@@ -22,13 +22,14 @@ from mockserver.app import MAX_BODY, App
 from mockserver.brain import ScriptBrain, Settings
 from mockserver.connection import ConnectionPlan
 from mockserver.doorkeeper import doorkeeper
+from mockserver.listener import Listener, bound
 from mockserver.script import Script
 from mockserver.selfcheck import self_check
 from mockserver.session import Session
 from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
 from mockserver.suggest import unknown
 from mockserver.watch import Watcher
-from mockserver.wire import Listener, bound, protocol_class
+from mockserver.wire import protocol_class
 
 T = TypeVar("T")
 

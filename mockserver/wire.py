@@ -1,4 +1,4 @@
-"""All that touches uvicorn's undocumented attributes: one connection as a `Wire`, and the listener that makes them.
+"""All that touches uvicorn's undocumented attributes: one connection as a `Wire`.
 
 uvicorn parses requests and keeps connections; the responses are ours. `Wire` writes bytes to the transport, ends the
 connection in every way TCP knows, and hands it back to uvicorn for the next request (`finish`) when a whole response
@@ -19,26 +19,19 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
-import itertools
 import socket
-import ssl
 import struct
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, ClassVar
+from typing import Any
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from mockserver.connection import ORDERLY, ConnectionPlan, Listen
+from mockserver.connection import ORDERLY, ConnectionPlan
 
 EXTENSION = "mockserver.wire"
 """The key of the `Wire` in `scope["extensions"]`."""
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
-Policy = Callable[[int], ConnectionPlan]
-"""How the connection of this number is treated."""
 
 _LINGER_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _SIOCOUTQNSD = 0x894B
@@ -46,6 +39,12 @@ _SIOCOUTQNSD = 0x894B
 
 HELD = 60_000
 """The largest body, in bytes, of a request that is answered without a task (uvicorn stops reading at 65,536)."""
+
+BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\n"
+    b"connection: close\r\n\r\nInvalid HTTP request received."
+)
+"""The answer to what is no HTTP."""
 
 LINGER_SECONDS = 1.0
 """How long a closing connection still reads (and drops) what its peer had already sent."""
@@ -64,6 +63,7 @@ class Wire:
     __slots__ = (
         "_cycle",
         "_protocol",
+        "_refused",
         "_timer",
         "_transport",
         "closing",
@@ -90,6 +90,7 @@ class Wire:
         self.treatment = ORDERLY
         self.on_connection = 0
         self.send: Callable[[bytes], None] = transport.write
+        self._refused = False
         self.lost = False
         self.dropped = False
         self.crowded = False
@@ -204,10 +205,12 @@ class Wire:
         cycle.response_started = True
         cycle.response_complete = True
         cycle.message_event.set()
-        if keep_alive:
-            cycle.on_response()
-        else:
+        if not keep_alive:
             self._end()
+        elif self._refused:
+            self.refuse()
+        else:
+            cycle.on_response()
 
     def close(self) -> None:
         """Deliver what was written, then FIN."""
@@ -281,6 +284,16 @@ class Wire:
         if cycle is not self._cycle:
             self._cycle = cycle
             self.on_connection += 1
+
+    def refuse(self) -> None:
+        """What came is no HTTP: answer 400 and close, behind the response that is being played, if there is one."""
+        cycle = self._cycle
+        if cycle is not None and not cycle.response_complete:
+            self._refused = True
+            self._drop_input()
+        else:
+            self.write(BAD_REQUEST)
+            self._end()
 
     def _left(self) -> None:
         self.lost = True
@@ -368,7 +381,7 @@ class _Mixin:
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # a mixin: the protocol is the other base
-        state: _State = self.server_state
+        state = self.server_state
         self.access_log = False
         self.wire_handle = getattr(self.config.app, "handle", None)
         wire = self.wire = Wire(self, transport, next(state.numbers), state.session)
@@ -392,6 +405,9 @@ class _Mixin:
 
     def eof_received(self) -> None:
         self.wire._left()
+
+    def send_400_response(self, msg: str) -> None:
+        self.wire.refuse()
 
     def timeout_keep_alive_handler(self) -> None:
         if self.wire_idle_reset:
@@ -518,165 +534,3 @@ def protocol_class(http: str = "auto") -> type[asyncio.Protocol]:
     if made is None:
         made = _classes[http] = _h11_class() if http == "h11" else _httptools_class()
     return made
-
-
-class _State(ServerState):
-    """What the connections of one listener share: uvicorn's sets, the session they belong to, the numbers."""
-
-    def __init__(self, session: str | None, numbers: itertools.count[int], policy: Policy | None) -> None:
-        super().__init__()
-        self.numbers = numbers
-        self.policy = policy
-        self.session = session
-
-
-def bound(family: int, address: Any) -> socket.socket:
-    """A bound socket that does not listen yet. Raises `OSError` when the address is taken."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setblocking(False)
-        sock.bind(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-class Listener:
-    """A listening socket whose connections speak HTTP to `app` through a `Wire`.
-
-    No `uvicorn.Server` stands behind it: that would take 0.1 s to end, own signals, and answer to no one.
-    """
-
-    KEEP_ALIVE: ClassVar[float] = 75.0
-
-    def __init__(
-        self,
-        app: App,
-        sock: socket.socket,
-        *,
-        http: str = "auto",
-        protocol: type[asyncio.Protocol] | None = None,
-        session: str | None = None,
-        numbers: itertools.count[int] | None = None,
-        policy: Policy | None = None,
-        tls: ssl.SSLContext | None = None,
-        keep_alive: float = KEEP_ALIVE,
-    ) -> None:
-        self.socket = sock
-        self.port: int = sock.getsockname()[1]
-        self._tls = tls
-        self._class: Any = protocol if protocol is not None else protocol_class(http)
-        self._config = uvicorn.Config(
-            app,
-            http=self._class,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # handed to call_later as it is
-        )
-        self._state = _State(session, numbers if numbers is not None else itertools.count(1), policy)
-        self._server: asyncio.Server | None = None
-        self._listens: Listen = "open"
-        self._fillers: list[socket.socket] = []
-        self._reopening: asyncio.TimerHandle | None = None
-        self._opening: asyncio.Task[None] | None = None
-
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._state.connections)
-
-    async def open(self) -> None:
-        """Accept connections from now on."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, sock=self.socket, ssl=self._tls, backlog=4096)
-
-    def listen(self, how: Listen, reopen_after: float | None = None) -> None:
-        """`refused`: keep the port but do not listen; `blackhole`: keep the accept queue full; `open`: serve again.
-
-        Connections that are open stay so. After `reopen_after` seconds the port is open again by itself.
-        """
-        if self._reopening is not None:
-            self._reopening.cancel()
-            self._reopening = None
-        loop = asyncio.get_running_loop()
-        if how != self._listens:
-            self._listens = how
-            address = self.socket.getsockname()
-            family = self.socket.family
-            if self._server is not None:
-                self._server.close()
-                self._server = None
-            self._drop_fillers()
-            self.socket.close()
-            self.socket = bound(family, address)
-            if how == "open":
-                self._opening = loop.create_task(self.open())
-            elif how == "blackhole":
-                self._fill(family, address)
-        if how != "open" and reopen_after is not None:
-            self._reopening = loop.call_later(reopen_after, self.listen, "open")
-
-    async def settled(self) -> None:
-        """Return when the port is as `listen` last said."""
-        if self._opening is not None:
-            await self._opening
-
-    def _fill(self, family: int, address: Any) -> None:
-        """Take every place of the shortest accept queue; the kernel then drops what comes."""
-        self.socket.listen(0)
-        for _ in range(8):
-            filler = socket.socket(family, socket.SOCK_STREAM)
-            filler.setblocking(False)
-            filler.connect_ex(address)
-            self._fillers.append(filler)
-
-    def _drop_fillers(self) -> None:
-        for filler in self._fillers:
-            filler.close()
-        self._fillers.clear()
-
-    def connect(self, transport: asyncio.Transport) -> asyncio.Protocol:
-        """A connection that did not come through the socket."""
-        protocol = self._protocol()
-        protocol.connection_made(transport)
-        return protocol
-
-    def _protocol(self) -> asyncio.Protocol:
-        if not self._config.loaded:
-            self._config.load()
-        loop = asyncio.get_running_loop()
-        made: asyncio.Protocol = self._class(config=self._config, server_state=self._state, app_state={}, _loop=loop)
-        return made
-
-    async def close(self) -> None:
-        """Stop listening, drop every connection at once, wait until their requests' tasks are done."""
-        if self._reopening is not None:
-            self._reopening.cancel()
-        await self.settled()
-        self._drop_fillers()
-        if self._server is not None:
-            self._server.close()
-        else:
-            self.socket.close()
-        protocols: list[Any] = list(self._state.connections)
-        for protocol in protocols:
-            protocol.wire.abort()
-        if tasks := list(self._state.tasks):
-            _, stuck = await asyncio.wait(tasks, timeout=0.03)
-            for task in stuck:
-                task.cancel()
-            await asyncio.gather(*stuck, return_exceptions=True)
-        for _ in range(100):
-            if not self._state.connections:
-                break
-            await asyncio.sleep(0)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from rawpeer import DATE, STACKS, ask, connect, ended, playing, read_all, read_e
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, End, Ending, Head, Plan, Raw, Repeat, Stall, Step, Wait
 from mockserver.request import Request
-from mockserver.wire import protocol_class
+from mockserver.wire import BAD_REQUEST, protocol_class
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
 OK = Plan((Head(200, ((b"content-length", b"2"), DATE)), Body(b"ok")))
@@ -275,8 +276,7 @@ def test_garbage_gets_400_and_harms_nothing(http: str, loop: str) -> None:
     with playing(lambda request: OK, http, loop) as server:
         with connect(server) as peer:
             peer.sendall(b"\x16\x03\x01 not HTTP\r\n\r\n")
-            got, _ = read_all(peer)
-            assert got.startswith(b"HTTP/1.1 400")
+            assert read_all(peer) == (BAD_REQUEST, "fin")
         with connect(server) as peer:
             peer.sendall(ask())
             assert read_exactly(peer, len(OK_BYTES)) == OK_BYTES
@@ -304,6 +304,69 @@ def test_fifty_streams_at_once(http: str, loop: str) -> None:
     with playing(choose, http, loop) as server, ThreadPoolExecutor(50) as pool:
         assert all(pool.map(one, range(50)))
         assert threading.active_count() >= 2
+
+
+@stacks
+def test_what_comes_behind_a_closing_request_is_dropped(http: str, loop: str) -> None:
+    """After `Connection: close` a further request in the same segment gets no answer."""
+    with playing(lambda request: OK, http, loop) as server, connect(server) as peer:
+        peer.sendall(ask("/1", "GET", "1.1", b"", "Connection: close") + ask("/2"))
+        assert read_all(peer) == (planned_bytes(OK, keep_alive=False), "fin")
+        assert [exchange.request.path for exchange in server.session().journal] == ["/1"]
+
+
+@stacks
+def test_a_silent_connection_drops_what_it_cannot_send(http: str, loop: str) -> None:
+    """A half-closed connection with a full buffer reads on; when the peer reads, all bytes arrive, then FIN."""
+    body = b"x" * (8 << 20)
+    plan = Plan((Raw(body),), Close("half"))
+    with playing(lambda request: plan, http, loop) as server, connect(server) as peer:
+        peer.sendall(ask())
+        first = read_exactly(peer, 1)
+        peer.sendall(b"more")
+        rest, end = read_all(peer)
+        assert (len(first + rest), end) == (len(body), "fin")
+
+
+@stacks
+def test_garbage_in_the_middle_of_a_response_does_not_disturb_it(http: str, loop: str) -> None:
+    """The response goes on byte for byte; the 400 comes behind it, then the connection is closed."""
+    plan = Plan((Head(200, (DATE,)), Body(b"a"), Wait(0.03), Body(b"b")))
+    with playing(lambda request: plan, http, loop) as server, connect(server) as peer:
+        peer.sendall(ask())
+        first = read_exactly(peer, 20)
+        peer.sendall(b"\x00garbage\r\n\r\n")
+        rest, end = read_all(peer)
+        assert first + rest == planned_bytes(plan) + BAD_REQUEST
+        assert end == "fin"
+
+
+def test_a_plan_that_cannot_be_rendered_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """A broken value in a plan is logged with its path; the peer is not left waiting, the server serves on."""
+    broken = Plan((Head(200, ((b"x", None),)), Body(b"")))  # type: ignore[arg-type]  # wrong on purpose
+    with playing(lambda request: broken if request.path == "/b" else OK, "httptools") as server:
+        with connect(server) as peer:
+            peer.sendall(ask("/b"))
+            assert read_all(peer)[0] == b""
+        with connect(server) as peer:
+            peer.sendall(ask())
+            assert read_exactly(peer, len(OK_BYTES)) == OK_BYTES
+    assert "the answer to /b failed" in caplog.text
+
+
+def test_h11_stands_in_where_httptools_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` takes what is installed."""
+    assert protocol_class("auto") is protocol_class("httptools")
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    assert protocol_class("auto") is protocol_class("h11")
+
+
+def test_a_cut_where_the_kernel_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On other systems than Linux the transport's own buffer is all that is waited for."""
+    monkeypatch.setattr("mockserver.wire.sys.platform", "darwin")
+    with playing(lambda request: Plan((Raw(b"x" * 1000),), Close("rst"))) as server, connect(server) as peer:
+        peer.sendall(ask())
+        assert read_all(peer) == (b"x" * 1000, "rst")
 
 
 def test_an_unknown_parser_is_refused() -> None:
