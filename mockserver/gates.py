@@ -20,21 +20,21 @@ class Gates:
         self._open: set[str] = set()
         self._tickets: dict[str, int] = {}
 
-    async def wait(self, name: str) -> None:
-        """Return when the barrier lets this one through."""
+    def enter(self, name: str) -> asyncio.Future[None] | None:
+        """Stand at the barrier: what is done when it lets this one through; None: it does so now.
+
+        Who leaves before cancels it.
+        """
         if name in self._open:
-            return
+            return None
         if self._tickets.get(name, 0) > 0:
             self._tickets[name] -= 1
-            return
+            return None
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._waiting.setdefault(name, deque())
         queue.append(future)
-        try:
-            await future
-        finally:
-            if future in queue:
-                queue.remove(future)
+        future.add_done_callback(lambda done: queue.remove(done) if done in queue else None)
+        return future
 
     def release(self, name: str, times: int | None = None) -> int:
         """Open the barrier, or (given `times`) let so many through; gives how many went at once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from mockserver.journal import Exchange, Journal
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from mockserver.wire import Wire
 
 
-async def ready(brain: Any, exchange: Exchange) -> None:
-    """Return when the exchange may be played; its decision is then whole."""
+def ready(brain: Any, exchange: Exchange) -> Awaitable[None]:
+    """To be awaited: the exchange may be played, its decision is whole. It stands at its barrier from now on."""
+    hold = exchange.decision.hold
+    return _ready(brain, exchange, None if hold is None else brain.gates.enter(hold))
+
+
+async def _ready(brain: Any, exchange: Exchange, held: asyncio.Future[None] | None) -> None:
+    if held is not None:
+        await held
     decision = exchange.decision
-    if decision.hold is not None:
-        await brain.gates.wait(decision.hold)
     if decision.coming is not None:
         exchange.decision, fired = await decision.coming.finish()
         brain.note(exchange.decision, fired)
@@ -41,14 +46,14 @@ class Later:
         self._wire = wire
         self._begin = begin
         wire.resume_reading()  # else nobody would notice that the peer has left
-        self._task = asyncio.get_running_loop().create_task(self._run(brain))
+        self._task = asyncio.get_running_loop().create_task(self._run(ready(brain, exchange)))
 
     async def wait(self) -> None:
         """Return when the response has ended."""
         await self._task
 
-    async def _run(self, brain: Any) -> None:
-        waits = asyncio.ensure_future(ready(brain, self._exchange))
+    async def _run(self, readiness: Awaitable[None]) -> None:
+        waits = asyncio.ensure_future(readiness)
         lost = asyncio.ensure_future(self._wire.until_lost())
         try:
             await asyncio.wait({waits, lost}, return_when=asyncio.FIRST_COMPLETED)

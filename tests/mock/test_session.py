@@ -1,0 +1,336 @@
+"""Sessions in the hands of a test, over real sockets: verdicts, barriers, keys; nothing crosses between two."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver import MockServer, Session, chat, cut, stall, status
+from mockserver.doorkeeper import OPEN, Doorkeeper, doorkeeper, is_loopback
+from mockserver.dynamic import Asked
+from mockserver.request import Request
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MockServer]:
+    with MockServer() as running:
+        yield running
+
+
+@pytest.fixture
+def session(server: MockServer) -> Session:
+    return server.new_session()
+
+
+def post(base: str, text: str = "the report", headers: dict[str, str] | None = None, **fields: Any) -> tuple[int, str]:
+    """One chat request; status and body."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}], **fields}).encode()
+    request = urllib.request.Request(
+        f"{base}/v1/chat/completions", body, {"content-type": "application/json", **(headers or {})}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def said(base: str, text: str = "the report", **more: Any) -> str:
+    code, body = post(base, text, **more)
+    assert code == 200, body
+    answer: str = json.loads(body)["choices"][0]["message"]["content"]
+    return answer
+
+
+def careful(base: str) -> str:
+    """A client that asks again after a 429 and raises on anything else."""
+    for _ in range(3):
+        code, body = post(base)
+        if code == 200:
+            return str(json.loads(body)["choices"][0]["message"]["content"])
+    raise RuntimeError(body)
+
+
+def test_sixty_four_sessions_do_not_talk_across(server: MockServer) -> None:
+    """Law: under load from 64 sessions each gets only its own rules, counters and journal, by prefix and by key."""
+    sessions = [server.new_session(f"cross-{n}", api_key=f"key-{n}", seed=n) for n in range(64)]
+    for n, one in enumerate(sessions):
+        one.on(chat(contains="report")).fail(status(429), times=n % 3 + 1).reply(f"answer {n}")
+
+    def use(n: int) -> list[tuple[int, str]]:
+        by_key = {"authorization": f"Bearer key-{n}"}
+        return [post(server.url if turn % 2 else sessions[n].url, f"report {n}", by_key) for turn in range(4)]
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(use, range(64)))
+    for n, answers in enumerate(found):
+        failures = n % 3 + 1
+        assert [code for code, _ in answers] == [429] * failures + [200] * (4 - failures)
+        assert all(
+            json.loads(body)["choices"][0]["message"]["content"] == f"answer {n}" for _, body in answers[failures:]
+        )
+        journal = sessions[n].journal
+        assert [exchange.number for exchange in journal] == list(range(1, 5))
+        assert all(f"report {n}".encode() in exchange.request.body for exchange in journal)
+        assert sessions[n].problems() == []
+        assert sessions[n].state["seed"] == n
+        sessions[n].close()
+    assert post(server.url, headers={"authorization": "Bearer key-1"})[0] == 404  # the key means nothing any more
+
+
+def test_a_reset_takes_less_than_a_millisecond(session: Session) -> None:
+    """A hundred resets in the server's own thread, with rules and a journal; generous for a busy machine."""
+    session.on(chat()).reply("x")
+    said(session.url)
+    sessions = session._server.sessions
+
+    def resets() -> float:
+        import time
+
+        started = time.perf_counter()
+        for _ in range(100):
+            sessions.reset(session.name)
+        return time.perf_counter() - started
+
+    assert session._server.run(resets) < 1.0
+    assert (session.journal, session.script.rules) == ((), ())
+
+
+def test_the_verdict_on_real_traffic(session: Session) -> None:
+    """A client that obeys is right; one that takes a part for the whole, or asks again too soon, is not."""
+    session.on(chat(contains="report")).fail(status(429, retry_after=0), times=2).reply("Done.")
+    with session.call("good") as call:
+        assert call.run(careful, session.url) == "Done."
+    assert call.attempts == 3
+    assert call.verdict()
+    session.on(chat(contains="cut")).fail(cut(at="content[1]", how="fin")).reply("one two three")
+
+    def careless(base: str) -> str:
+        request = urllib.request.Request(
+            f"{base}/v1/chat/completions",
+            json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "cut"}]}).encode(),
+        )
+        with urllib.request.urlopen(request, timeout=5) as response:
+            try:
+                return str(response.read())
+            except Exception as error:
+                return str(error)
+
+    with session.call("bad") as call:
+        call.run(careless, session.url)
+    assert call.verdict().ids == ("truncated-accepted",)
+    with pytest.raises(AssertionError, match="Raise when a stream ends"):
+        assert call.verdict(), str(call.verdict())
+    assert [exchange.number for exchange in call.exchanges] == [4]
+
+
+def test_what_the_user_saw_is_noted(session: Session) -> None:
+    """Values, errors, pieces; an exception that leaves the block goes on."""
+    session.on(chat()).reply("x")
+    with session.call() as call:
+        assert list(call.watch(["a", {"choices": [{"delta": {"content": "b"}}]}, 7])) == [
+            "a",
+            call and {"choices": [{"delta": {"content": "b"}}]},
+            7,
+        ]
+    assert call.saw.pieces == ("a", "b")
+    assert call.saw.answered
+
+    def broken() -> Iterator[str]:
+        yield "a"
+        raise ValueError("cut")
+
+    with session.call() as call, pytest.raises(ValueError, match="cut"):
+        list(call.watch(broken()))
+    assert isinstance(call.saw.error, ValueError)
+    with pytest.raises(KeyError), session.call() as call:
+        raise KeyError("x")
+    assert isinstance(call.saw.error, KeyError)
+    with session.call() as call:
+        assert call.run(lambda: int("x")) is None
+    assert isinstance(call.saw.error, ValueError)
+
+    async def main() -> None:
+        async def pieces() -> Any:
+            yield "a"
+
+        async def value(number: int) -> int:
+            return 1 // number
+
+        async with session.call() as watched:
+            assert [piece async for piece in watched.awatch(pieces())] == ["a"]
+        assert watched.saw.pieces == ("a",)
+        async with session.call() as watched:
+            assert await watched.arun(value, 1) == 1
+            assert watched.saw.value == 1
+            assert await watched.arun(value, 0) is None
+        assert isinstance(watched.saw.error, ZeroDivisionError)
+
+    asyncio.run(main())
+
+
+def test_a_leaked_connection_is_seen(session: Session) -> None:
+    """The call is over, the response is not closed."""
+    session.on(chat()).fail(stall(after_events=1)).reply("one two")
+    request = urllib.request.Request(
+        f"{session.url}/v1/chat/completions",
+        json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode(),
+    )
+    with session.call("leak") as call:
+        response = urllib.request.urlopen(request, timeout=5)
+        call.raised(TimeoutError("gave up"))
+    assert "leaked-connection" in call.verdict().ids
+    response.close()
+
+
+def test_assertions_show_the_near_misses(session: Session) -> None:
+    """How many, what was asked for, what came instead, nearest first."""
+    with pytest.raises(AssertionError, match="no request came at all"):
+        session.assert_called(chat())
+    session.on(chat()).reply("x")
+    said(session.url, "weather")
+    said(session.url, "the report")
+    assert len(session.assert_called(chat(contains="report"), times=1)) == 1
+    assert [one.number for one in session.requests(chat(contains="weather"))] == [1]
+    with pytest.raises(AssertionError) as caught:
+        session.assert_called(chat(contains="report"), times=2)
+    assert "expected 2 times" in str(caught.value)
+    assert "1. POST /v1/chat/completions: contains: expected 'report', got 'weather'" in str(caught.value)
+
+
+def test_a_barrier_holds_until_it_is_released(session: Session) -> None:
+    """Deterministic concurrency: both requests have come, none is answered, one goes, then all."""
+    session.on(chat()).hold("gate").reply("x")
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(said, session.url) for _ in range(2)]
+        assert [one.ended for one in session.wait_for(2, arrived=True)] == ["open", "open"]
+        assert session.state["held"] == {"gate": 2}
+        assert session.release("gate", times=1) == 1
+        assert sorted(one.ended for one in session.wait_for(1)) == ["end", "open"]
+        assert session.release("gate") == 1
+        assert [answer.result() for answer in answers] == ["x", "x"]
+        assert said(session.url) == "x"  # it stays open
+
+
+def test_who_leaves_while_held_is_in_the_journal(session: Session) -> None:
+    """The exchange ends with the peer's leaving; the barrier forgets it."""
+    session.on(chat()).hold().reply("x")
+    body = json.dumps({"model": "m", "messages": []}).encode()
+    request = urllib.request.Request(f"{session.url}/v1/chat/completions", body)
+    with pytest.raises(TimeoutError):
+        urllib.request.urlopen(request, timeout=0.1)
+    exchange = session.wait_for(1)[0]
+    assert (exchange.ended, exchange.closed_by, exchange.sent_bytes) == ("client", "client", 0)
+    assert session.state["held"] == {}
+
+
+def test_asynchronous_functions_answer(session: Session) -> None:
+    """The server waits for them and serves others meanwhile; an error in one fails the test."""
+    gate = threading.Event()
+
+    async def later(asked: Asked) -> str:
+        await asyncio.get_running_loop().run_in_executor(None, gate.wait)
+        return f"after {asked.text}"
+
+    async def broken(asked: Asked) -> str:
+        raise LookupError("nothing there")
+
+    session.on(chat(contains="later")).reply(later)
+    session.on(chat(contains="broken")).reply(broken)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(said, session.url, "later")
+        session.wait_for(1, arrived=True)
+        assert post(session.url, "broken")[0] == 500
+        gate.set()
+        assert answer.result() == "after later"
+    assert session.problems() == ["rule rules[1]: the reply could not be made: LookupError: nothing there"]
+
+
+def test_faults_of_the_session_must_be_healed(session: Session) -> None:
+    """An outage that the test began and did not end is told at teardown."""
+    session.on(chat()).reply("x")
+    session.faults({"kind": "status", "status": 503})
+    assert post(session.url)[0] == 503
+    assert session.problems() == ["fault 'status' of the session is still in force; heal() when the outage is over"]
+    session.heal()
+    assert said(session.url) == "x"
+    assert session.problems() == []
+
+
+def test_a_preview_is_what_comes_next(session: Session) -> None:
+    """Every field, the plan, its timeline; asking changes nothing."""
+    session.on(chat(contains="report"), name="r").fail(status(429, retry_after=1), times=1).reply("Done.")
+    request = Request(
+        "POST", "/v1/chat/completions", body=json.dumps({"messages": [{"role": "user", "content": "report"}]}).encode()
+    )
+    before = session.preview(request)
+    assert str(before) == str(session.preview(request))
+    assert "rule r (0 calls): matches <- answers" in str(before)
+    assert "contains: ok" in str(before)
+    assert "answered by rule r, call 1, reply 0, faults status" in str(before)
+    assert "0.000 s  head" in str(before)
+    assert before.to_json()["timeline"][0] == {"at": 0.0, "what": "head", "shown": "429"}
+    assert post(session.url, "report")[0] == 429
+    assert "call 2" in str(session.preview(request))
+    session.seed(9)
+    assert session.state["seed"] == 9
+
+
+def test_the_door_is_kept(tmp_path: Path) -> None:
+    """On the loopback everyone may; elsewhere only with the token, and without one nobody."""
+    assert [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "10.0.0.1", "a.b")] == [
+        True
+    ] * 3 + [False] * 3
+    assert doorkeeper("127.0.0.1", None) == OPEN
+    assert OPEN.refusal({}) == ""
+    assert "--admin-token" in doorkeeper("0.0.0.0", None).refusal({})
+    keeper = Doorkeeper("secret")
+    assert keeper.refusal({"authorization": "Bearer secret"}) == ""
+    assert keeper.refusal({"x-admin-token": "secret"}) == ""
+    assert "admin token" in keeper.refusal({"authorization": "Bearer guess"})
+    with MockServer(admin_token="secret") as guarded:
+        for method, path in (("GET", "/state"), ("DELETE", "/")):
+            request = urllib.request.Request(f"{guarded.url}/_mock{path}", method=method)
+            with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+                urllib.request.urlopen(request, timeout=5)
+            caught.value.close()
+            request.add_header("authorization", "Bearer secret")
+            with urllib.request.urlopen(request, timeout=5) as response:
+                assert response.status == 200
+        assert json.loads(post(guarded.url)[1])  # the API itself is open
+
+
+def test_all_of_it_in_one_event_loop() -> None:
+    """`async with`: no thread but the loop's; barriers, waiting and verdicts are awaited."""
+
+    async def main() -> None:
+        threads = threading.active_count()
+        async with MockServer() as server:
+            session = server.new_session()
+            session.on(chat()).hold().reply("x")
+            reader, writer = await asyncio.open_connection(server.host, server.port)
+            body = json.dumps({"model": "m", "messages": []}).encode()
+            head = (
+                f"POST /@{session.name}/v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
+            async with session.call("one") as call:
+                writer.write(head.encode() + body)
+                assert (await session.wait_for(1, arrived=True))[0].ended == "open"
+                assert threading.active_count() == threads
+                assert session.release() == 1
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+                call.returned("x")
+            assert call.verdict()
+            writer.close()
+
+    asyncio.run(main())
