@@ -25,7 +25,7 @@ class DoorError(MockError):
     """The server is not there, or has refused."""
 
 
-def ask(options: argparse.Namespace, method: str, path: str, data: bytes | None = None, **query: Any) -> Any:
+def ask(options: argparse.Namespace, method: str, path: str, data: bytes | None = None, /, **query: Any) -> Any:
     """The JSON that the door answers. Raises `DoorError`."""
     session = f"/@{urllib.parse.quote(options.session, safe='')}" if options.session else ""
     words = urllib.parse.urlencode({key: value for key, value in query.items() if value is not None})
