@@ -275,6 +275,12 @@ class Wire:
     def _drop_input(self) -> None:
         if not self._transport.is_closing():
             self._transport.set_protocol(_Sink(self._protocol))
+            self._read_on()
+            # A pipelined request in the very bytes that are being parsed now pauses the reading once more.
+            self._protocol.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._transport.is_closing():
             self._protocol.flow.resume_reading()
 
     # events of the protocol
