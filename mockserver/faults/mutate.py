@@ -53,8 +53,8 @@ class Mutate(PieceFault):
     `form` `drop`: a field that must be there is missing. `null`: null where null is forbidden. `type`: a value of a
     forbidden type. `enum`: a word that is none of those allowed. `range`: a number below or above its bounds, or an
     empty text. `extra`: a stranger (`x_unknown`) in one of the objects, which every schema allows. `any`: one of the
-    wrong ones, drawn. `field`: the name of the field, whether or not its schema forbids that; None: drawn from the places
-    that the schema knows (of a document without a schema: from all fields). No such field: nothing changes.
+    wrong ones, drawn. `field`: the name of the field, whether or not its schema forbids that; None: drawn from the
+    places that the schema knows (of a document without a schema: from all fields). No such field: nothing changes.
     """
 
     form: Literal["drop", "null", "type", "enum", "range", "extra", "any"] = "drop"

@@ -1,4 +1,4 @@
-"""Every mutation breaks the schema it was drawn from, at one place; without a schema the fields say what they are not."""
+"""Every mutation breaks the schema it was drawn from, at one place; without one the fields say what they are not."""
 
 from __future__ import annotations
 
