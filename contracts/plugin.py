@@ -6,13 +6,15 @@ Use: `pytest -p contracts.plugin --pyargs contracts.suite --inferneo-url http://
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.judge import Effort
 from contracts.options import FLAGS, Options, parse_budget
 
 RUN = pytest.StashKey["Run"]()
@@ -25,6 +27,7 @@ class Run:
         self.options = options
         self.targets: dict[str, Any] = {}
         self.mock: Any = None
+        self.began: dict[str, float] = {}
 
     def target(self, url: str) -> Any:
         """The target of that URL, connected and probed once."""
@@ -33,6 +36,13 @@ class Run:
         if url not in self.targets:
             self.targets[url] = connect(url, self.options)
         return self.targets[url]
+
+    def effort(self, side: str, laws: int) -> Effort:
+        """How hard the next law of a side is tried; once the budget is used up, one case for each."""
+        began = self.began.setdefault(side, time.monotonic())
+        effort = self.options.effort(laws)
+        late = time.monotonic() - began > self.options.budget
+        return replace(effort, seconds=0.0, shrink_seconds=1.0) if late else effort
 
     def tell(self, kind: str, **values: Any) -> None:
         """Appends one line to the results."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from contracts.judge import Verdict, judge
@@ -26,9 +24,7 @@ def test_server_law(run: Run, url: str, law: Law) -> None:
     if target.died:
         verdict = Verdict(law.id, target.name, "broken", f"the server died: {target.died}")
     else:
-        effort = run.options.effort(count)
-        target.started = getattr(target, "started", None) or time.monotonic()
-        verdict = judge(law, target, effort)
+        verdict = judge(law, target, run.effort(url, count))
         if verdict.word != "ok" and "refused" in verdict.reason and not target.alive():
             request = (verdict.failure.curl or [""])[-1] if verdict.failure else ""
             target.died = f"during {law.id}; last request: {request[:500]}"
