@@ -39,5 +39,6 @@ def test_there_are_wrong_scripts() -> None:
 def test_scripts_that_ship_are_accepted() -> None:
     """Every script in `fixtures/scripts` is one, by the parser and, read back as JSON, by the schema."""
     schema = jsonschema_rs.Draft202012Validator(script_schema())
-    scripts = {path.name: load_script(path) for path in (ROOT / "scripts").iterdir()}
+    files = [path for path in (ROOT / "scripts").rglob("*") if path.is_file()]
+    scripts = {str(path.relative_to(ROOT)): load_script(path) for path in files}
     assert [name for name, script in scripts.items() if not schema.is_valid(script.to_json())] == []
