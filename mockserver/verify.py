@@ -10,16 +10,24 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mockserver.explain import explain
 from mockserver.journal import Exchange
 from mockserver.match import Matcher, explain_matcher, matcher_to_json
+from mockserver.timeline import lines as timeline
 from mockserver.view import View
 
 if TYPE_CHECKING:
     from mockserver.brain import ScriptBrain
     from mockserver.sessions import SessionCore
 
-NEAR = 5
-"""Exchanges shown where an assertion fails."""
+NEAR = 3
+"""Rules, or requests, shown that are near to what was asked for."""
+
+SHOWN = 20
+"""Exchanges shown in the message of a failing test."""
+
+STEPS = 8
+"""Lines shown of what was sent in one exchange."""
 
 
 def state_of(core: SessionCore) -> dict[str, Any]:
@@ -57,7 +65,10 @@ def describe(core: SessionCore) -> str:
     brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
     lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}"]
     lines.append(f"script: {json.dumps(brain.script.to_json())}")
-    for exchange in core.journal:
+    journal = list(core.journal)
+    if len(journal) > SHOWN:
+        lines.append(f"  ... {len(journal) - SHOWN} exchanges before")
+    for exchange in journal[-SHOWN:]:
         request = exchange.request
         by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
         kinds = ", ".join(fault.kind for fault in exchange.faults)
@@ -66,7 +77,21 @@ def describe(core: SessionCore) -> str:
             f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}, {exchange.sent_bytes} bytes, "
             f"ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
+        lines += _passed_over(brain, exchange)
+        lines += [f"     {line}" for line in timeline(exchange.plan)[:STEPS]]
     return "\n".join(lines)
+
+
+def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
+    """The rules that did not match the request, nearest first; those of a strict 404 are told as its problem."""
+    if exchange.decision.explanation is not None:
+        return []
+    found = explain(brain.script, brain.state, exchange.request).rules
+    return [
+        f"     not {rule.rule}: {'; '.join(str(one) for one in rule.findings if not one.holds)}"
+        for rule in found[: NEAR + 1]
+        if rule.misses
+    ]
 
 
 def near_misses(matcher: Matcher, journal: Sequence[Exchange], found: Sequence[Exchange], times: int | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -191,9 +193,7 @@ def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_another_distributions_mockserver_is_named(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_distributions_mockserver_is_named(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyPI's mockserver-client has a top-level `mockserver` too: a sentence says so, and only the fixture fails."""
     pytester.makepyfile(**{"shadow/mockserver/__init__": "", "shadow/placeholder": ""})
     info = pytester.mkdir("shadow/mockserver_client-9.0.dist-info")
@@ -213,3 +213,54 @@ def test_another_distributions_mockserver_is_named(
     )
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*'mockserver' belongs to the distribution 'mockserver-client'*"])
+
+
+def test_a_failing_test_says_how_to_replay_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report has the seed, the script, each exchange with the rules it met, and one command that plays it again."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
+    result = run(
+        pytester,
+        """
+        import pytest
+        from mockserver import chat, status
+
+        @pytest.mark.inferneo(seed=7)
+        def test_it(inferneo_mock, inferneo_client):
+            inferneo_mock.on(chat(contains="weather"), name="weather").reply("Rain.")
+            inferneo_mock.on(chat(contains="report"), name="the report").fail(status(429), times=1).reply("Done.")
+            inferneo_client.chat.completions.create(model="m", messages=[{"role": "user", "content": "report"}])
+            assert False
+        """,
+    )
+    result.assert_outcomes(failed=1, errors=0)
+    result.stdout.fnmatch_lines(
+        [
+            "*session *, profile docs, seed 7*",
+            '*script: {*"the report"*',
+            "*1. POST /v1/chat/completions*429 by rule 'the report', faults status*",
+            "*not weather: contains: expected 'weather', got 'report'*",
+            "*replay: inferneo-mock replay *bundles*test_it.json*",
+        ]
+    )
+    bundle = next((pytester.path / "bundles").glob("*.json"))
+    replayed = pytester.run(sys.executable, "-m", "mockserver", "replay", str(bundle))
+    assert replayed.ret == 0
+    replayed.stdout.fnmatch_lines(["2 requests, 2 as before, 0 not"])
+
+
+def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.Pytester) -> None:
+    """Base URL and key, for this test alone."""
+    result = run(
+        pytester,
+        """
+        import os
+
+        def test_inside(openai_env, inferneo_url):
+            assert os.environ["OPENAI_BASE_URL"] == openai_env == f"{inferneo_url}/v1"
+            assert os.environ["OPENAI_API_KEY"]
+
+        def test_outside():
+            assert "/@" not in os.environ.get("OPENAI_BASE_URL", "")
+        """,
+    )
+    result.assert_outcomes(passed=2)
