@@ -86,16 +86,18 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 __all__ = sorted(_HOME)  # noqa: PLE0605  # computed from the one table above
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker shall still find misspelt names
 
-    if name == "__version__":
-        return import_module("inferneo._config").VERSION
-    if name not in _HOME:
-        raise AttributeError(f"module 'inferneo' has no attribute {name!r}")
-    value = getattr(import_module(f"inferneo.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name == "__version__":
+            return import_module("inferneo._config").VERSION
+        if name not in _HOME:
+            raise AttributeError(f"module 'inferneo' has no attribute {name!r}")
+        value = getattr(import_module(f"inferneo.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

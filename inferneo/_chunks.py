@@ -45,7 +45,7 @@ class ChunkReader:
         self._coding: list[Decoder] = []
         if opened.first is None:
             try:
-                self._coding = decoders(opened.reply.headers.get("content-encoding", ""))
+                self._coding = decoders(opened.reply.coding)
             except CodingError as error:
                 self.failure = self._protocol(str(error))
 

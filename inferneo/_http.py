@@ -95,9 +95,12 @@ class Target:
 
 
 class Reply:
-    """The head of a reply and the way to its body. `ours` says that its limits hold on the wire (see `_bounds`)."""
+    """The head of a reply and the way to its body. `ours` says that its limits hold on the wire (see `_bounds`).
 
-    __slots__ = ("bounds", "headers", "ours", "response", "status", "target")
+    `coding` is what is to be undone in the body: the content coding, unless the user's transport has done it.
+    """
+
+    __slots__ = ("bounds", "coding", "headers", "ours", "response", "status", "target")
 
     def __init__(self, status: int, headers: Headers, response: Any, target: Target, ours: bool) -> None:
         self.status = status
@@ -106,6 +109,8 @@ class Reply:
         self.target = target
         self.bounds = target.bounds
         self.ours = ours
+        read_already = not ours and getattr(response, "is_stream_consumed", False)
+        self.coding = "" if read_already else headers.get("content-encoding", "")
 
     def shutdown(self) -> None:
         """Break the connection under the reply, from any thread: who waits for it wakes up."""

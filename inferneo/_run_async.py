@@ -27,7 +27,7 @@ async def read_all(wire: Wire, reply: Reply, lenient: bool) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        coding = decoders(reply.headers.get("content-encoding", ""))
+        coding = decoders(reply.coding)
         async for part in wire.segments(reply):
             for decoder in coding:
                 part = decoder.feed(part)

@@ -93,8 +93,10 @@ class Wire:
 
     def segments(self, reply: Reply) -> AsyncIterator[bytes]:
         """The body as it arrives, content coding not undone."""
-        segments: AsyncIterator[bytes] = (
-            aiter(reply.response.stream) if reply.ours else aiter(reply.response.aiter_raw())
+        response = reply.response
+        raw = not reply.ours and not response.is_stream_consumed
+        segments: AsyncIterator[bytes] = aiter(
+            response.stream if reply.ours else response.aiter_raw() if raw else response.aiter_bytes()
         )
         return segments
 

@@ -69,7 +69,11 @@ class Wire:
 
     def segments(self, reply: Reply) -> Iterator[bytes]:
         """The body as it arrives, content coding not undone."""
-        return iter(reply.response.stream) if reply.ours else iter(reply.response.iter_raw())
+        if reply.ours:
+            return iter(reply.response.stream)
+        if reply.response.is_stream_consumed:
+            return iter((reply.response.content,))
+        return iter(reply.response.iter_raw())
 
     def free(self, reply: Reply) -> None:
         """Give the connection back to the pool, or close it when the body was not read to its end. Never raises."""

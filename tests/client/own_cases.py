@@ -9,6 +9,8 @@ from typing import Any
 
 from wire_cases import EVENT_HEAD, chunked, huge_line
 
+from inferneo import Retry
+
 BASE = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 ANSWER = {
     "id": "c1",
@@ -24,7 +26,7 @@ FIN: Step = {"end": "fin"}
 RST: Step = {"end": "rst"}
 
 
-def delta(content: str | None = None, finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
+def delta(content: Any = None, finish: str | None = None, index: int = 0, **more: Any) -> dict[str, Any]:
     return BASE | {
         "choices": [
             {"index": index, "delta": ({"content": content} if content else {}) | more, "finish_reason": finish}
@@ -427,14 +429,16 @@ IN_STREAM = [
     ok("detail-with-choices", stream(HEL.replace(b'"created"', b'"detail": "note", "created"'), LO, STOP, DONE)),
 ]
 
-PIECES = [{"raw": one_chunk(HEL)}, {"wait_s": 0.25}] * 6
-HEAD_DRIP = [{"raw": "HTTP/1.1 200 OK\r\nX-A: " + "a" * 60, "segment": 1, "gap_s": 0.1}]
+PIECES: list[Step] = [{"raw": one_chunk(HEL)}, {"wait_s": 0.15}] * 6
+HEAD_DRIP: list[Step] = [{"raw": "HTTP/1.1 200 OK\r\nX-A: " + "a" * 60, "segment": 1, "gap_s": 0.1}]
+PINGS: list[Step] = [{"raw": one_chunk(b": ping\n\n")}, {"wait_s": 0.1}] * 30
+NAMED_PINGS: list[Step] = [{"raw": one_chunk(b"event: ping\ndata: {}\n\n")}, {"wait_s": 0.1}] * 30
 TIME = [
     ok(
         "slow-but-steady",
         [{"raw": EVENT_HEAD}, *PIECES, {"raw": one_chunk(STOP + DONE) + "0\r\n\r\n"}, KEEP],
         expect={"text": "Hel" * 6},
-        limit=0.9,
+        limit=0.7,
     ),
     fails("head-dripped", "timeout", HEAD_DRIP, expect={"max_s": 1.5, "phase": "read"}, limit=0.5),
     case("head-dripped-plain", "chat", {"err": ["timeout"], "max_s": 1.5, "phase": "read"}, HEAD_DRIP, limit=0.5),
@@ -456,14 +460,14 @@ TIME = [
     fails(
         "idle-comments",
         "timeout",
-        [*open_stream(HEL), *[{"raw": one_chunk(b": ping\n\n")}, {"wait_s": 0.1}] * 30],
+        [*open_stream(HEL), *PINGS],
         limit=0.5,
         expect={"max_s": 1.5, "phase": "idle"},
     ),
     fails(
         "idle-pings",
         "timeout",
-        [*open_stream(HEL), *[{"raw": one_chunk(b"event: ping\ndata: {}\n\n")}, {"wait_s": 0.1}] * 30],
+        [*open_stream(HEL), *NAMED_PINGS],
         limit=0.5,
         expect={"max_s": 1.5, "phase": "idle"},
     ),
@@ -688,6 +692,39 @@ WIRE = [
     ok("redirect-stream", plain(307, {}, "Location: /v2"), stream(HELLO)),
 ]
 
+STATUS_ROWS: list[tuple[str, int, Any, str, dict[str, Any], list[str]]] = [
+    (
+        "400",
+        400,
+        {"error": {"message": "m", "code": "c", "type": "t", "param": "p"}},
+        "m",
+        {"code": "c", "type": "t", "param": "p"},
+        [],
+    ),
+    ("401", 401, {"message": "no key"}, "no key", {}, []),
+    ("403", 403, {"error": {"message": "not you"}}, "not you", {}, ["X-Request-Id: r-1"]),
+    ("404", 404, {"detail": "Not Found"}, "Not Found", {"request_id": None}, []),
+    (
+        "422",
+        422,
+        {"detail": [{"loc": ["body", "messages", 0], "msg": "Field required", "type": "missing"}]},
+        "body.messages.0: Field required",
+        {},
+        [],
+    ),
+    ("413", 413, b"too big", "too big", {}, []),
+    ("418", 418, {"title": "teapot"}, "teapot", {}, []),
+    ("500-list", 500, [{"error": {"message": "gem"}}], "gem", {}, []),
+    ("500-empty", 500, b"", "500", {}, []),
+    ("500-null", 500, b"null", "500", {}, []),
+    ("500-number", 500, b"42", "500", {}, []),
+    ("500-nested", 500, {"detail": {"error": {"message": "deep"}}}, "deep", {}, []),
+    ("500-surrogate", 500, {"error": {"message": "bad \ud83e"}}, "bad", {}, []),
+    ("500-bad-utf8", 500, b'{"error":{"message":"bad \xff"}}', "bad", {}, []),
+    ("500-cut-json", 500, b'{"error":{"mess', "500", {}, []),
+    ("501", 501, {"error": "no"}, "no", {}, []),
+    ("599", 599, {"error": "odd"}, "odd", {}, []),
+]
 STATUS = [
     case(
         f"status-{name}",
@@ -695,39 +732,7 @@ STATUS = [
         {"err": ["status"], "status": status, "msg_has": text} | more,
         plain(status, body, *head),
     )
-    for name, status, body, text, more, head in [
-        (
-            "400",
-            400,
-            {"error": {"message": "m", "code": "c", "type": "t", "param": "p"}},
-            "m",
-            {"code": "c", "type": "t", "param": "p"},
-            [],
-        ),
-        ("401", 401, {"message": "no key"}, "no key", {}, []),
-        ("403", 403, {"error": {"message": "not you"}}, "not you", {}, ["X-Request-Id: r-1"]),
-        ("404", 404, {"detail": "Not Found"}, "Not Found", {"request_id": None}, []),
-        (
-            "422",
-            422,
-            {"detail": [{"loc": ["body", "messages", 0], "msg": "Field required", "type": "missing"}]},
-            "body.messages.0: Field required",
-            {},
-            [],
-        ),
-        ("413", 413, b"too big", "too big", {}, []),
-        ("418", 418, {"title": "teapot"}, "teapot", {}, []),
-        ("500-list", 500, [{"error": {"message": "gem"}}], "gem", {}, []),
-        ("500-empty", 500, b"", "500", {}, []),
-        ("500-null", 500, b"null", "500", {}, []),
-        ("500-number", 500, b"42", "500", {}, []),
-        ("500-nested", 500, {"detail": {"error": {"message": "deep"}}}, "deep", {}, []),
-        ("500-surrogate", 500, {"error": {"message": "bad \ud83e"}}, "bad", {}, []),
-        ("500-bad-utf8", 500, b'{"error":{"message":"bad \xff"}}', "bad", {}, []),
-        ("500-cut-json", 500, b'{"error":{"mess', "500", {}, []),
-        ("501", 501, {"error": "no"}, "no", {}, []),
-        ("599", 599, {"error": "odd"}, "odd", {}, []),
-    ]
+    for name, status, body, text, more, head in STATUS_ROWS
 ] + [
     case("status-id", "chat", {"err": ["status"], "request_id": "r-9"}, plain(404, {}, "X-Request-Id: r-9")),
     case(
@@ -748,7 +753,8 @@ STATUS = [
 
 def retried(name: str, *first: list[Step], expect: dict[str, Any] | None = None, retries: int = 1) -> dict[str, Any]:
     more = {"ok": True, "text": "Hello", "attempts": len(first) + 1, "same_idem": True, "max_s": 3} | (expect or {})
-    return case(name, "chat", more, *first, GOOD, retries=retries, limit=3)
+    quick = {} if "min_s" in more else {"client": {"retry": Retry(base=0.02)}}
+    return case(name, "chat", more, *first, GOOD, retries=retries, limit=3, **quick)
 
 
 def raised(name: str, *first: list[Step], expect: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -776,7 +782,7 @@ RETRY = [
     ),
     *[
         retried(f"garbage-{index}", plain(429, BUSY, f"Retry-After: {text}"), expect={"min_s": 0.2, "max_s": 1.5})
-        for index, text in enumerate(["-1", "NaN", "inf", "1_0", "1e3", "", "soon", "0x1", "+1", "1,5", "\xb2"])
+        for index, text in enumerate(["-1", "1e3"])  # the rest: test_client_retry.py
     ],
     raised("too-long", plain(429, BUSY, "Retry-After: 61"), expect={"max_s": 0.5, "retry_after": 61.0}),
     raised("far-too-long", plain(429, BUSY, "Retry-After: " + "9" * 400), expect={"max_s": 0.5}),

@@ -317,9 +317,12 @@ def test_redirect_keeps_the_key_at_home() -> None:
             client.chat.completions.create("m", M)
         assert [seen.headers["authorization"] for seen in player.seen] == ["Bearer sk-secret"] * 2
         assert [seen.path for seen in player.seen] == ["/v1/chat/completions", "/x"]
-        with Player([plain(307, {}, f"Location: {elsewhere.url}/v1")]) as player, Client(player.url) as client:
-            with pytest.raises(InferneoAPIError, match="redirect"):
-                client.chat.completions.create("m", M)
+        with (
+            Player([plain(307, {}, f"Location: {elsewhere.url}/v1")]) as player,
+            Client(player.url) as client,
+            pytest.raises(InferneoAPIError, match="redirect"),
+        ):
+            client.chat.completions.create("m", M)
         assert elsewhere.seen == []
 
 
@@ -336,9 +339,12 @@ def test_unreachable() -> None:
     """A refused connection is retried, then said, with the address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with instant_retries() as delays, Client(f"http://127.0.0.1:{port}", max_retries=2) as client:
-        with pytest.raises(InferneoConnectionError, match=f"cannot connect to http://127.0.0.1:{port}") as caught:
-            client.models.list()
+    with (
+        instant_retries() as delays,
+        Client(f"http://127.0.0.1:{port}", max_retries=2) as client,
+        pytest.raises(InferneoConnectionError, match=f"cannot connect to http://127.0.0.1:{port}") as caught,
+    ):
+        client.models.list()
     assert caught.value.attempts == 3
     assert caught.value.retryable
     assert len(delays) == 2

@@ -22,7 +22,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
 )
-SOMETHING = JSON | st.sampled_from(["Hel", 0, 1, None, "stop", [], {}])
+SOMETHING: st.SearchStrategy[Any] = JSON | st.sampled_from(["Hel", 0, 1, None, "stop", [], {}])
 DELTA = st.fixed_dictionaries(
     {}, optional={"content": SOMETHING, "role": SOMETHING, "tool_calls": SOMETHING, "x": JSON}
 )

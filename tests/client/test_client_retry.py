@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,9 +80,10 @@ def test_backoff(retries: int, drawn: float) -> None:
 
 def test_wrong_policies_cannot_be_built() -> None:
     """Each names the setting and the value."""
+    wrong: dict[str, Any]
     for wrong in ({"max_retries": -1}, {"max_retries": 1.5}, {"max_retries": True}, {"base": -1}, {"cap": "8"}):
         with pytest.raises(InferneoError, match=next(iter(wrong))):
-            Retry(**wrong)  # type: ignore[arg-type]  # that is the point
+            Retry(**wrong)
 
 
 def test_other_number_of_retries() -> None:

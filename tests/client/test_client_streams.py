@@ -84,7 +84,8 @@ def test_the_rest_is_joined() -> None:
         delta("a", role="assistant", reasoning_content="r1", refusal="n1"),
         {"choices": [{"delta": {"reasoning_content": "r2", "refusal": "n2"},
                       "logprobs": {"content": [{"token": "a", "logprob": -1}]}}]},
-        {"choices": [{"finish_reason": "stop", "logprobs": {"content": [{"token": "b"}]}}], "usage": {"total_tokens": 3}},
+        {"choices": [{"finish_reason": "stop", "logprobs": {"content": [{"token": "b"}]}}]},
+        {"choices": [], "usage": {"total_tokens": 3}},
     )  # fmt: skip
     message = answer.choices[0].message
     assert (message.role, message.reasoning_content, message.refusal) == ("assistant", "r1r2", "n1n2")
@@ -178,9 +179,9 @@ def test_log(caplog: pytest.LogCaptureFixture) -> None:
     """One line per attempt; no key, no prompt, no query, no body."""
     caplog.set_level(logging.DEBUG, "inferneo")
     secret = [{"role": "user", "content": "the secret prompt"}]
-    with Player([plain(503, BUSY, "retry-after-ms: 1", "X-Request-Id: r1"), plain(200, ANSWER)]) as player:
-        with Client(player.url, "sk-secret-key", default_query={"token": "secret"}) as client:
-            client.chat.completions.create("m", secret)
+    attempts = [plain(503, BUSY, "retry-after-ms: 1", "X-Request-Id: r1"), plain(200, ANSWER)]
+    with Player(attempts) as player, Client(player.url, "sk-secret-key", default_query={"token": "secret"}) as client:
+        client.chat.completions.create("m", secret)
     lines = [record.getMessage() for record in caplog.records if record.name == "inferneo"]
     assert len(lines) == 2
     assert lines[0].startswith("POST /v1/chat/completions 503 attempt=1 ")
@@ -216,7 +217,7 @@ def test_inferneo_log() -> None:
 
 
 def test_import_is_light() -> None:
-    """`import inferneo` loads none of its libraries; a client needs no TLS, no httpx, no asyncio of its own."""
+    """`import inferneo` loads none of its libraries; a client loads its HTTP library at the first request."""
     code = (
         "import sys, inferneo; print([m for m in ('httpx', 'httpx2', 'msgspec', 'ssl', 'asyncio') if m in sys.modules])"
     )

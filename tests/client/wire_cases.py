@@ -81,7 +81,8 @@ def settings(case: dict[str, Any], url: str) -> dict[str, Any]:
     known: dict[str, Any] = {"base_url": url, "timeout": case["timeout_s"], "max_retries": case["max_retries"]}
     if case["expect"].get("break_ok"):
         known["limits"] = Limits(max_connections=3, max_keepalive_connections=3)
-    return known | case.get("client", {})
+    known.update(case.get("client", {}))
+    return known
 
 
 def run_sync(case: dict[str, Any], url: str) -> Outcome:
