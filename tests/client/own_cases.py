@@ -506,7 +506,7 @@ TIME = [
     case(
         "total-with-retries",
         "chat",
-        {"err": ["status"], "max_s": 1.4},
+        {"err": ["status", "timeout"], "max_s": 1.4},
         plain(503, BUSY, "Retry-After: 0.3"),
         retries=9,
         client={"total_timeout": 0.7},
