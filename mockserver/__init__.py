@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         template,
         text,
         tool_calls,
+        where,
     )
     from mockserver.server import MockServer
     from mockserver.session import Session
@@ -62,6 +63,7 @@ __all__ = [
     "template",
     "text",
     "tool_calls",
+    "where",
 ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import ScriptError
 from .faults import BadJson, Cut, Delay, Drop, Fault, Stalled, Status, parse_fault
-from .match import EVERYTHING, Match, Matcher
+from .match import EVERYTHING, Match, Matcher, Where, parse_matcher
 from .reply import (
     Choices,
     Embedding,
@@ -48,6 +48,8 @@ embedding = Embedding
 raw = RawBytes
 fixture = Fixture
 template = Template
+where = Where
+"""`where(lambda view: view.document.get("seed") == 7)`: what no field says."""
 request = Match
 """`request(path="/health", method="GET")`: any request, by any field."""
 
@@ -177,9 +179,11 @@ def _trimmed(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items
 
 
-def on(matcher: Matcher = EVERYTHING, publish: Callable[[Rule], object] | None = None) -> RuleDraft:
+def on(
+    matcher: Matcher | Callable[[Any], object] = EVERYTHING, publish: Callable[[Rule], object] | None = None
+) -> RuleDraft:
     """Begin a rule for the requests that `matcher` matches; until more is said a model answers them."""
-    return RuleDraft(Rule(matcher=matcher), publish=publish)._published()
+    return RuleDraft(Rule(matcher=parse_matcher(matcher)), publish=publish)._published()
 
 
 def script(*rules: RuleDraft | Rule, **settings: Any) -> Script:

@@ -13,7 +13,18 @@ from typing import Any, TypeAlias
 
 from .errors import ScriptError
 from .jsonpath import parse_path, select
-from .settings import JsonValue, Positive, child, dump_object, normalise, object_schema, parse_object, shown, wrong
+from .settings import (
+    Count,
+    JsonValue,
+    Positive,
+    child,
+    dump_object,
+    normalise,
+    object_schema,
+    parse_object,
+    shown,
+    wrong,
+)
 from .view import View
 
 Test: TypeAlias = Callable[[View], bool]
@@ -39,13 +50,26 @@ def _members(matcher: Any, kind: type[AllOf] | type[AnyOf]) -> tuple[Matcher, ..
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """From `min` to `max`, both inclusive; None: no bound."""
+
+    min: Count | None = None
+    max: Count | None = None
+
+    def holds(self, count: int) -> bool:
+        """Whether the count is one of those meant."""
+        return (self.min is None or count >= self.min) and (self.max is None or count <= self.max)
+
+
+@dataclass(frozen=True, slots=True)
 class Match(_Operators):
     """`path` exact, or with `*` for any characters. `contains` and `regex` look at what the messages, the prompt or
     the input say, of one `role` if given (which must then speak). `turn`: how many messages the user has sent.
     `header`: name to value, or to true (there) or false (not there). `json`: a part of the body: objects may have more
     keys, lists match item by item. `jsonpath`: a path that must be there, or paths and the value that one of what they
     name must have. `tools`: names that are all offered. `nth`: the number of the request in its session, `connection`
-    that of its connection, both from 1. `state`: named states of the session and their values, null: not set.
+    that of its connection, both from 1. `state`: named states of the session and their values, null: not set. `tokens`:
+    how many tokens (of the fake model) all that was said has.
     """
 
     method: str | None = None
@@ -63,6 +87,7 @@ class Match(_Operators):
     nth: Positive | None = None
     connection: Positive | None = None
     state: JsonValue = None
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         """Refuse what can match nothing by mistake: a bad regex, a bad path, headers of another shape."""
@@ -119,15 +144,31 @@ class Not(_Operators):
     matcher: Matcher
 
 
-Matcher: TypeAlias = Match | AllOf | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class Where(_Operators):
+    """A function of the request (`mockserver.view.View`) must say yes. Only in Python: JSON shows its name."""
+
+    predicate: Callable[[View], object]
+
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return getattr(self.predicate, "__qualname__", repr(self.predicate))
+
+
+Matcher: TypeAlias = Match | AllOf | AnyOf | Not | Where
 
 EVERYTHING = Match()
 
 
 def parse_matcher(value: Any, path: str = "$") -> Matcher:
     """A matcher from JSON: fields, and `any`, `all`, `not` beside them. Raises `ScriptError` with the path."""
-    if isinstance(value, Match | AllOf | AnyOf | Not):
+    if isinstance(value, Match | AllOf | AnyOf | Not | Where):
         return value
+    if callable(value):
+        return Where(value)
+    if isinstance(value, Mapping) and "where" in value:
+        raise ScriptError("a predicate is written in Python: on(where(function))", child(path, "where"))
     if not isinstance(value, Mapping):
         raise wrong("a match: an object of fields", value, path)
     fields = {key: item for key, item in value.items() if key not in ("any", "all", "not")}
@@ -154,6 +195,8 @@ def matcher_to_json(matcher: Matcher) -> dict[str, Any]:
             return {"any": [matcher_to_json(one) for one in matchers]}
         case Not(inner):
             return {"not": matcher_to_json(inner)}
+        case Where():
+            return {"where": matcher.name}
         case _:
             fields: dict[str, Any] = dump_object(matcher)
             return fields
@@ -228,6 +271,9 @@ def _text_tests(m: Match) -> dict[str, Test]:
     tests: dict[str, Test] = {}
     if m.role is not None:
         tests["role"] = lambda view: m.role in view.roles
+    if m.tokens is not None:
+        bounds = m.tokens
+        tests["tokens"] = lambda view: bounds.holds(view.tokens)
     if m.turn is not None:
         tests["turn"] = lambda view: view.roles.count("user") == m.turn
     if m.contains is not None:
@@ -261,6 +307,8 @@ def compile_matcher(matcher: Matcher, known: frozenset[str] = frozenset()) -> Te
         case Not(inner):
             negated = compile_matcher(inner)
             return lambda view: negated is not None and not negated(view)
+        case Where(predicate):
+            return lambda view: bool(predicate(view))
 
 
 def _all(tests: list[Test]) -> Test | None:
@@ -306,6 +354,8 @@ def _got(field: str, match: Match, view: View) -> Any:
             return view.roles.count("user")
         case "tools":
             return list(view.tools)
+        case "tokens":
+            return view.tokens
         case "state":
             return dict(view.states)
         case "nth":
@@ -330,6 +380,9 @@ def explain_matcher(matcher: Matcher, view: View) -> list[Finding]:
             if not parts:
                 return [Finding("any", [], None, False)]
             return min(parts, key=lambda findings: sum(not finding.holds for finding in findings))
+        case Where(predicate):
+            said = bool(predicate(view))
+            return [Finding("where", matcher.name, "yes" if said else "no", said)]
         case Not(inner):
             matched = matches(inner, view)
             return [

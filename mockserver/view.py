@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .request import NotJSON, Request
+from .tokenizer import count
 
 
 class _Unknown:
@@ -85,6 +86,11 @@ class View:
     def text(self, role: str | None = None) -> str:
         """All that was said, by all or by one role, one message per line."""
         return "\n".join(text for speaker, text in self.lines if role is None or speaker == role)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens of the fake model all that was said has."""
+        return sum(count(text) for _, text in self.lines)
 
     @property
     def roles(self) -> tuple[str, ...]:

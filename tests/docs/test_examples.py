@@ -10,7 +10,7 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("test_*.py"))
 FOREIGN = {"test_langchain.py", "test_node.py", "test_openai_python.py", "test_requests.py"}
-"""Those that need what only the dependency group `foreign` installs; tests/foreign/test_examples.py runs them."""
+"""Those that need what only the dependency group `foreign` installs; tests/foreign/test_foreign_examples.py runs them."""
 
 
 def test_the_examples_pass() -> None:

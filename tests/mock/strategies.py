@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, When, kinds
-from mockserver.match import AllOf, AnyOf, Match, Matcher, Not
+from mockserver.match import AllOf, AnyOf, Match, Matcher, Not, Tokens
 from mockserver.plan import Body, Close, End, Ending, Head, Headers, Plan, Raw, Repeat, Stall, Step, Wait
 from mockserver.reply import (
     Choices,
@@ -26,6 +26,7 @@ from mockserver.reply import (
     Pacing,
     RawBytes,
     Reply,
+    Template,
     Text,
     ToolCall,
     ToolCalls,
@@ -196,6 +197,8 @@ matches: st.SearchStrategy[Match] = st.builds(
     jsonpath=st.none() | st.sampled_from(["$.model", "$..role"]) | st.just({"$.messages[0].role": "user"}),
     nth=st.none() | st.integers(1, 3),
     connection=st.none() | st.integers(1, 3),
+    state=st.none() | st.dictionaries(st.sampled_from(["user", "step"]), st.none() | words, max_size=2),
+    tokens=st.none() | st.builds(Tokens, st.none() | st.integers(0, 3), st.none() | st.integers(4, 9)),
 )
 matchers: st.SearchStrategy[Matcher] = st.recursive(
     matches,
@@ -220,7 +223,7 @@ replies: st.SearchStrategy[Reply] = st.one_of(
     texts,
     calls,
     st.builds(Choices, st.lists(texts | calls, max_size=3).map(tuple), **frame),
-    st.builds(Json, json_values, st.integers(200, 599), **frame),
+    st.builds(Json, json_values, st.integers(200, 599), unsafe=st.booleans(), **frame),
     st.builds(
         Error,
         st.builds(ErrorBody, st.integers(400, 599), words, st.none() | words, st.none() | words, st.none() | words),
@@ -229,6 +232,7 @@ replies: st.SearchStrategy[Reply] = st.one_of(
     st.builds(Embedding, st.lists(st.floats(-1, 1), max_size=4).map(tuple), **frame),
     st.builds(RawBytes, st.binary(max_size=20), st.integers(200, 599), **frame),
     st.builds(Fixture, words, **frame),
+    st.builds(Template, st.sampled_from(["{{ text }}", "x"]), st.sampled_from(["text", "json"]), **frame),
 )
 rules: st.SearchStrategy[Rule] = st.builds(
     Rule,
@@ -238,6 +242,8 @@ rules: st.SearchStrategy[Rule] = st.builds(
     replies=st.lists(replies, max_size=3).map(tuple),
     after=st.sampled_from(["repeat-last", "cycle", "fail"]),
     priority=st.integers(-2, 2),
+    hold=st.none() | words,
+    sets=st.none() | st.dictionaries(st.sampled_from(["user", "step"]), st.none() | words, max_size=2),
 )
 
 

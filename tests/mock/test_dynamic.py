@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mockserver.decide import decide
-from mockserver.dsl import chat, on, script, status, template
+from mockserver.dsl import chat, on, script, status, template, where
 from mockserver.dynamic import Asked
 from mockserver.errors import ScriptError
 from mockserver.explain import explain
@@ -18,6 +18,7 @@ from mockserver.reply import Json, Reply, Text, parse_reply, reply_to_json
 from mockserver.request import Request
 from mockserver.script import Script, parse_script
 from mockserver.state import State
+from mockserver.view import View
 
 
 def asked(text: str = "the report", number: int = 1, **fields: Any) -> Request:
@@ -168,3 +169,31 @@ def test_states_are_texts(wrong: dict[str, Any]) -> None:
     with pytest.raises(ScriptError, match="expected") as caught:
         parse_script({"rules": [wrong]})
     assert caught.value.path.startswith("$.rules[0].")
+
+
+def test_a_predicate_says_what_no_field_says() -> None:
+    """Only in Python; explained by its name, combined like all matchers."""
+
+    def odd(view: View) -> bool:
+        return bool(view.document.get("seed", 0) % 2)
+
+    rules = script(on(where(odd) & chat()).reply("odd"), on(~where(odd)).reply("even"))
+    assert said(rules, asked(seed=1), asked(seed=2)) == ["odd", "even"]
+    told = explain(rules, State(), asked(seed=2))
+    finding = next(one for rule in told.rules for one in rule.findings if one.field == "where")
+    assert (finding.got, finding.holds) == ("no", False)
+    assert finding.expected.endswith("odd")
+    with pytest.raises(ScriptError, match="written in Python"):
+        parse_script(rules.to_json())
+    assert [rule.matcher for rule in script(on(odd).reply("odd")).rules] == [where(odd)]
+
+
+def test_tokens_are_counted() -> None:
+    """Of all that was said, with both bounds or one; what is below or above is explained with the count."""
+    rules = parse_script(
+        [{"match": {"tokens": {"max": 2}}, "reply": "short"}, {"match": {"tokens": {"min": 5}}, "reply": "long"}]
+    )
+    assert said(rules, asked("two words"), asked("one two three four five six")) == ["short", "long"]
+    told = explain(rules, State(), asked("one two three"))
+    assert {(one.field, one.got, one.holds) for rule in told.rules for one in rule.findings} == {("tokens", 3, False)}
+    assert parse_script(rules.to_json()) == rules
