@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import fixtures
 from .errors import ScriptError
 from .script import Script, parse_script
 from .yamltext import read_yaml
@@ -19,12 +20,16 @@ _PART = re.compile(r"\.?([A-Za-z_][\w-]*|\d+)|\[(\d+)\]")
 
 
 def script_from(path: str | Path | None, assignments: Sequence[str] = ()) -> Script:
-    """The script of a file (None: an empty one) with the assignments in it. Raises `ScriptError`, `OSError`."""
+    """The script of a file, or one of ours by name (None: an empty one), with the assignments in it.
+
+    Raises `ScriptError`, `OSError`.
+    """
+    path = None if path is None else fixtures.script_file(path)
     if not assignments:
-        return parse_script(None) if path is None else read_yaml(Path(path).read_bytes(), parse_script, str(path))
+        return parse_script(None) if path is None else read_yaml(path.read_bytes(), parse_script, str(path))
     document: Any = {}
     if path is not None:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
         read_yaml(data, parse_script, str(path))  # for the line of a mistake in the file itself
         document = read_yaml(data, lambda value, _: value, str(path)) or {}
     if isinstance(document, list):

@@ -14,3 +14,13 @@ def path() -> Path:
         if (found / "profiles").is_dir():
             return found
     raise FileNotFoundError(f"no fixtures: neither {here / '_fixtures'} nor {here.parent / 'fixtures'} holds profiles/")
+
+
+def script_file(name: str | Path) -> Path:
+    """A script's file: what `name` names, or one of ours by its name (`wire/b12_bad_chunk`); else `name` itself."""
+    found = Path(name)
+    if found.exists():
+        return found
+    ours = path() / "scripts"
+    named = [ours / f"{name}{ending}" for ending in ("", ".json", ".yaml")]
+    return next((one for one in named if one.is_file()), found)
