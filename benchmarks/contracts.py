@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import RefusedError
+from benchmarks.process import environment
 from benchmarks.rows import Result
 from benchmarks.run import Options, attempt
 
@@ -34,7 +35,13 @@ def timed(key: str) -> Result:
     with tempfile.TemporaryDirectory() as directory:
         start = time.monotonic()
         done = subprocess.run(
-            [command, *COMMANDS[key]], cwd=directory, capture_output=True, text=True, timeout=1200, check=False
+            [command, *COMMANDS[key]],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+            check=False,
+            env=environment(),
         )
         seconds = time.monotonic() - start
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()

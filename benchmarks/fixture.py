@@ -5,7 +5,6 @@ Measured in this process, as a test does it: the server in its thread, asked fro
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.machine import RefusedError, cores, pinned
-from benchmarks.process import ROOT
+from benchmarks.process import environment
 from benchmarks.rows import Result
 from benchmarks.run import Options, alternate, attempt
 from benchmarks.stats import median, spread
@@ -54,8 +53,7 @@ def sessions(options: Options) -> list[Result]:
                 times["session-down"].append((down - up) * 1e3)
                 times["listener-down"].append((end - down) * 1e3)
     return [
-        Result(key, median(values), note=f"{rounds} times, worst {max(values):.3g} ms")
-        for key, values in times.items()
+        Result(key, median(values), note=f"{rounds} times, worst {max(values):.3g} ms") for key, values in times.items()
     ]
 
 
@@ -63,13 +61,13 @@ def plugin(options: Options) -> list[Result]:
     """pytest over one empty test, with no plugin but ours, and with none: CPU time, which waiting does not touch."""
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "test_nothing.py").write_text(TEST, encoding="utf-8")
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+        given = {**environment(), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
         def cpu(*more: str) -> float:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             with pinned(cores()[0]):
-                subprocess.run([*command, *more], cwd=directory, env=environment, check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([*command, *more], cwd=directory, env=given, check=True, stdout=subprocess.DEVNULL)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1e3
 

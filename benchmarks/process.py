@@ -19,6 +19,22 @@ from benchmarks.machine import RefusedError, cores, cpu_seconds, pinned, residen
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def environment() -> dict[str, str]:
+    """What a process under measurement is given: the checkout, and compiled modules, as an installed package has them.
+
+    They lie in a cache of our own, so nothing is written into the checkout.
+    """
+    given = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache() / "compiled")}
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
+    return given
+
+
+def cache() -> Path:
+    """Where what is made or installed for measuring is kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "inferneo-benchmarks"
+
+
 def free_port() -> int:
     """A port that nobody has at the moment."""
     with socket.socket() as sock:
@@ -49,11 +65,10 @@ class Process:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         begin = time.monotonic()
         with pinned(cores()[0]):
             self._process = subprocess.Popen(
-                self.command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                self.command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() - begin > self._timeout:

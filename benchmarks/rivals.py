@@ -7,22 +7,15 @@ from before are used, and the rest is skipped, with the reason.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 from benchmarks.machine import RefusedError
 from benchmarks.payload import ANSWER, text
-from benchmarks.process import Process
+from benchmarks.process import Process, cache
 
 AIMOCK_VERSION = "1.43.0"
-
-
-def cache() -> Path:
-    """Where rivals are installed."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "inferneo-benchmarks"
 
 
 def aimock_home(*, install: bool) -> Path:
