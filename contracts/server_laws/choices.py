@@ -61,14 +61,17 @@ def streamed_choices_join_to_whole_ones(target: Target, call: Call) -> None:
 
 @law("S-CHOICE-04", over=CALLS, needs={"n"}, examples=4, source="metamorphic")
 def several_choices_cost_more(target: Target, call: Call) -> None:
-    """Two choices are counted: their completion_tokens are not fewer than one choice's, nor above 2 x max_tokens."""
+    """Two choices are counted: at most 2 x max_tokens, and exactly that where both end by length."""
     if call.streams:
         raise Vacuous("streamed")
     limit = call.document.get("max_tokens")
-    used = tokens(read(target.send(many(target, call, 2))).usage, "completion_tokens")
+    reading = read(target.send(many(target, call, 2)))
+    used = tokens(reading.usage, "completion_tokens")
     if limit is None:
         raise Vacuous("no max_tokens")
     expect(1 <= used <= 2 * limit, f"1 to {2 * limit} completion_tokens", used)
+    both = len(reading.finishes) == 2 and set(reading.finishes.values()) == {"length"}
+    expect(not both or used == 2 * limit, f"{2 * limit} completion_tokens, as both choices end by length", used)
 
 
 @law("S-CHOICE-05", over=PROMPTS, needs={"list_prompts"}, live=True, examples=4, source="api.md, Completions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from contracts.answers import DONE, documents, ok
-from contracts.domains import QUIET_STREAMS, STREAMS, WHOLE
+from contracts.domains import CALLS, QUIET_STREAMS, STREAMS, WHOLE
 from contracts.exchange import Call, Exchange
 from contracts.law import Unjudged, expect, law
 from contracts.target import Target
@@ -125,7 +125,7 @@ def an_answer_is_whole(target: Target, call: Call) -> None:
     expect(not response.rest, "nothing after the body", response.rest[:60])
 
 
-@law("S-FRAME-10", over=STREAMS, source="RFC 9110, 8.4 and 12.5.3")
+@law("S-FRAME-10", over=CALLS, source="RFC 9110, 8.4 and 12.5.3")
 def no_coding_that_was_not_asked(target: Target, call: Call) -> None:
     """A request without Accept-Encoding is answered without Content-Encoding."""
     exchange = ok(target.send(call))

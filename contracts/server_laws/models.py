@@ -102,9 +102,12 @@ def a_model_that_is_not_there_is_404(target: Target, path: str) -> None:
 
 @law("S-MODEL-07", live=True, source=SOURCE)
 def a_listed_model_answers(target: Target) -> None:
-    """The model that the judge asks for is listed, or answers although it is not."""
-    ids = [model.get("id") for model in listed(target)]
-    expect(target.model in ids or target.can("generate")[0], f"{target.model!r} among the models", ids)
+    """The model that the judge asks for (the first one listed, unless told otherwise) answers a plain request.
+
+    Where it does not, all other laws have nothing to judge, and a run without this law would look green.
+    """
+    has, why = target.can("generate")
+    expect(has, f"an answer of {target.model!r}", why)
 
 
 @law("S-INFO-01", over=reading("/v1/info"), source="api.md: the seed's info()")
