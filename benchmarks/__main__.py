@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    command = "python -m benchmarks " + " ".join(words)
+    flags = {"--quick": given.quick, "--gate": given.gate, "--rivals": given.rivals}
+    command = " ".join(["python -m benchmarks", given.what, *(flag for flag, on in flags.items() if on)])
     facts = describe()
     results = MEASURES[given.what](Options(quick=given.quick, gated=given.gate, install=given.rivals))
     found = {result.key: result for result in results}
