@@ -160,6 +160,11 @@ def unreported(case: Case) -> str:
     return f"the last attempt {_ending(case)}, and nobody said what the user of the client saw"
 
 
+def no_request(case: Case) -> str:
+    """The user got an answer, or nobody said what, and no request came: the test has tested nothing."""
+    return ""  # a case has attempts; `judge` finds this before there is one
+
+
 def truncated_accepted(case: Case) -> str:
     """A part was handed on as the whole."""
     last = case.last
@@ -319,6 +324,12 @@ def leaked_connection(case: Case) -> str:
 
 
 FINDINGS: dict[str, Law] = {
+    "no-request": Law(
+        "fail",
+        "No request came",
+        "Give the code under test the session's URL, and let it make its call inside the block",
+        no_request,
+    ),
     "truncated-accepted": Law(
         "fail",
         "A truncated response was accepted as an answer",
@@ -402,6 +413,8 @@ def judge(
     """
     calls = group(exchanges, volatile)
     findings: list[Finding] = []
+    if not calls and saw.error is None:
+        findings.append(Finding("no-request", "nothing came to the session inside the block"))
     for number, call in enumerate(calls):
         about = saw if number == len(calls) - 1 else Saw(True, pieces=()) if call.answered else Saw()
         case = Case(call, tuple(sent_of(one) for one in call.attempts), about, limits)

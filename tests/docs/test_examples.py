@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mockserver.cli import COMMANDS
+
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("test_*.py"))
 FOREIGN = {"test_langchain.py", "test_node.py", "test_openai_python.py", "test_requests.py"}
-"""Those that need what only the dependency group `foreign` installs; tests/foreign/test_foreign_examples.py runs them."""
+"""Those that need what only the group `foreign` installs; tests/foreign/test_foreign_examples.py runs them."""
 
 
 def test_the_examples_pass() -> None:
@@ -29,3 +31,9 @@ def test_the_page_lists_every_example() -> None:
     assert {path.name for path in EXAMPLES} >= FOREIGN
     for link in re.findall(r"\]\(([\w/.-]+)\)", page):
         assert (DOCS / link).is_file(), link
+
+
+def test_the_page_names_every_command() -> None:
+    """A command that nobody can find is none."""
+    page = (DOCS / "how-to.md").read_text("utf-8")
+    assert [name for name in COMMANDS if f"`inferneo-mock {name}" not in page] == []
