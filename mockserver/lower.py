@@ -5,11 +5,15 @@ both event loops send the same. Lowering a lowered plan changes nothing. A head 
 (Content-Length or Transfer-Encoding) is believed, right or wrong; else the body goes out in chunks under HTTP/1.1, and
 until close under HTTP/1.0 (RFC 9112, 6.3). Answers to HEAD and the statuses 1xx, 204 and 304 have no body: their `Body`
 steps are left out (a body there is a fault, and faults use `Raw`). `Body` steps with no head before them go out bare.
+The value `date+N` of `retry-after` (`date-N`) is the HTTP date N seconds after (before) the response's own date.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 from typing import assert_never
 
@@ -21,8 +25,14 @@ _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _BARE, _LENGTH, _CHUNKED, _NOTHING = range(4)
 _CACHE_SIZE = 1024
 
-_Rendered = tuple[bytes, bool, bool, bool, bool]
-"""Status line and fields, without the empty line; has a length, is chunked, has a date, says `connection: close`."""
+_EPOCH = b"Thu, 01 Jan 1970 00:00:00 GMT"
+_RELATIVE = re.compile(rb"date([+-]\d{1,9})")
+_RETRY_AFTER = re.compile(rb"(?i)(\r\nretry-after: )date([+-]\d{1,9})(?=\r\n)")
+_DATE = re.compile(rb"(?i)\r\ndate: ([^\r]*)\r\n")
+
+_Rendered = tuple[bytes, bool, bool, bool, bool, bool]
+"""Status line and fields, without the empty line; has a length, is chunked, has a date, says `connection: close`, has a
+date that counts from another."""
 
 _cache: dict[tuple[int, bytes, Headers], _Rendered] = {}
 
@@ -34,7 +44,7 @@ def _render(head: Head) -> _Rendered:
         return rendered
     reason = head.reason or _PHRASES.get(head.status, b"")
     lines = [b"HTTP/1.1 %d %b\r\n" % (head.status, reason)]
-    length = chunked = dated = closes = False
+    length = chunked = dated = closes = relative = False
     for name, value in head.headers:
         lines.append(b"%b: %b\r\n" % (name, value))
         field = name.lower()
@@ -46,11 +56,40 @@ def _render(head: Head) -> _Rendered:
             dated = True
         elif field == b"connection":
             closes = closes or b"close" in [token.strip() for token in value.lower().split(b",")]
-    rendered = (b"".join(lines), length, chunked, dated, closes)
+        elif field == b"retry-after":
+            relative = relative or _RELATIVE.fullmatch(value) is not None
+    rendered = (b"".join(lines), length, chunked, dated, closes, relative)
     if len(_cache) >= _CACHE_SIZE:
         _cache.clear()
     _cache[key] = rendered
     return rendered
+
+
+def _dated(block: bytes, date: bytes) -> bytes:
+    """`date+N` in `retry-after` as an HTTP date (RFC 9110, 10.2.3), counted from the head's own date, else `date`.
+
+    A head with neither (a plan that a fault has lowered) counts from the epoch.
+    """
+    own = _DATE.search(block)
+    begin = _moment(own[1] if own else date) or _moment(_EPOCH)
+    assert begin is not None
+
+    def absolute(seen: re.Match[bytes]) -> bytes:
+        try:
+            moment = begin + timedelta(seconds=int(seen[2]))
+        except OverflowError:
+            moment = begin
+        return seen[1] + format_datetime(moment, usegmt=True).encode()
+
+    return _RETRY_AFTER.sub(absolute, block)
+
+
+def _moment(date: bytes) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(date.decode("latin-1"))
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Framer:
@@ -74,7 +113,9 @@ class Framer:
     def head(self, head: Head) -> bytes:
         """The bytes of `head` (and before them the last chunk of a response that was still open)."""
         before = self.end()
-        block, length, chunked, dated, closes = _render(head)
+        block, length, chunked, dated, closes, relative = _render(head)
+        if relative:
+            block = _dated(block, self._date)
         status = head.status
         if 100 <= status < 200:
             return before + block + b"\r\n"

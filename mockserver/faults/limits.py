@@ -30,7 +30,8 @@ def refusal(plan: Plan, status: int, message: str, code: str, fields: Headers) -
 class RateLimit(Fault):
     """429 `rate_limit_exceeded`, with as many of the headers that servers send as are given.
 
-    `retry_after`: seconds (`retry-after`; any number, text such as an HTTP date, or a list: one header each).
+    `retry_after`: seconds (`retry-after`; any number, text such as an HTTP date or `date+5`, or a list: one header
+    each).
     `retry_after_ms`: `retry-after-ms`, any text or number. `should_retry`: `x-should-retry`. `limit`, `remaining`,
     `reset` (unix seconds): `x-ratelimit-...`.
     """

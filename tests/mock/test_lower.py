@@ -156,3 +156,31 @@ def test_rendered_heads_are_remembered_within_bounds() -> None:
     for number in range(3000):
         head = Head(200, ((b"x", b"%d" % number),))
         assert Framer("GET", "1.1", True, b"").head(head).startswith(b"HTTP/1.1 200 OK\r\nx: %d\r\n" % number)
+
+
+@pytest.mark.parametrize(
+    ("fields", "date", "expected"),
+    [
+        ((), DATE, b"Thu, 01 Jan 1970 00:00:05 GMT"),
+        ((), b"", b"Thu, 01 Jan 1970 00:00:05 GMT"),
+        (((b"Date", b"Fri, 02 Jan 1970 02:00:00 +0200"),), DATE, b"Fri, 02 Jan 1970 00:00:05 GMT"),
+        (((b"date", b"Fri, 02 Jan 1970 00:00:00 -0000"),), DATE, b"Fri, 02 Jan 1970 00:00:05 GMT"),
+        (((b"date", b"never"),), DATE, b"Thu, 01 Jan 1970 00:00:05 GMT"),
+        (((b"date", b"Fri, 31 Dec 9999 23:59:58 GMT"),), DATE, b"Fri, 31 Dec 9999 23:59:58 GMT"),
+    ],
+)
+def test_a_retry_after_counts_from_the_date(fields: Headers, date: bytes, expected: bytes) -> None:
+    """`date+5` is the HTTP date five seconds after the response's own date; what no calendar holds is that date."""
+    head = Head(429, (*fields, (b"Retry-After", b"date+5"), (b"retry-after", b"date+5"), (b"x", b"date+5")))
+    told = wire(Plan((head,)), date=date)
+    assert told.count(b"etry-" + b"After: " + expected + b"\r\n") == 1
+    assert told.count(b"retry-after: " + expected + b"\r\n") == 1
+    assert b"x: date+5\r\n" in told
+
+
+def test_a_retry_after_before_the_date() -> None:
+    """`date-5` is in the past; other texts are left as they are."""
+    assert b"retry-after: Wed, 31 Dec 1969 23:59:55 GMT\r\n" in wire(
+        Plan((Head(429, ((b"retry-after", b"date-5"),)),)), date=DATE
+    )
+    assert b"retry-after: date 5\r\n" in wire(Plan((Head(429, ((b"retry-after", b"date 5"),)),)), date=DATE)
