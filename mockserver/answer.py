@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from mockserver import ask, generate, latency, pages, recorded, render, route, scripted
+from mockserver.frames import SOCKET
 from mockserver.models_list import Models
 from mockserver.plan import Body, Head, Headers, Plan
 from mockserver.prepared import HOLES, Account, Prepared, prepare
@@ -26,6 +27,7 @@ from mockserver.request import Request
 from mockserver.status import Status
 
 _GENERATED = {"chat", "completion", "batch"}
+_JSON = b"application/json"
 _REMEMBERED, _SMALL = 1024, 8192
 _STATUS = Status()
 
@@ -70,6 +72,8 @@ class Answerer:
 
     def _plan(self, request: Request, seed: int, now: float, status: Status) -> Plan:
         profile = self.profile
+        if request.method != "POST" and (refused := ask.heads(profile, request)) is not None:
+            return refused
         found = route.find(profile, request)
         if isinstance(found, Plan):
             return found if request.method != "HEAD" else _without_body(found)
@@ -91,14 +95,8 @@ class Answerer:
         `request_id` in it comes back in every message. On a path that the profile lists under `sockets` as `older`,
         the message is `{"content": ...}`.
         """
-        action = "chat" if "chat" in request.path else "completion"
-        shape = ""
-        if self.profile.option("sockets", {}).get(request.path) == "older":
-            shape = "older"
-            request = replace(request, body=self._from_older(request.body))
-        if not ask.is_plain(request):  # a message has no header fields of its own
-            request = replace(request, headers=((b"content-type", b"application/json"),))
-        base = "chat" if shape else action
+        shape = "older" if self._is_older(request.path) else ""
+        base, request = self._of_message(request)
         if reply is None:
             plan, _ = self._make(request, base, seed, self._message, streamed=True, shape=shape)
         else:
@@ -108,6 +106,17 @@ class Answerer:
         if reply is not None:
             plan = self._paced(plan, reply, request, seed)
         return echo_request_id(plan, request.body)
+
+    def _is_older(self, path: str) -> bool:
+        return bool((self.profile.option("sockets") or {}).get(path) == "older")
+
+    def _of_message(self, request: Request) -> tuple[str, Request]:
+        """The action that a message means, and the request that says the same over HTTP."""
+        body, action = request.body, "chat" if "chat" in request.path else "completion"
+        if self._is_older(request.path):
+            action, body = "chat", self._from_older(body)
+        headers = ((b"content-type", _JSON),)  # a message has no header fields of its own
+        return action, replace(request, headers=headers, body=body)
 
     def _from_older(self, body: bytes) -> bytes:
         """The chat request that an older message means; one that means none is left to be refused."""
@@ -167,10 +176,19 @@ class Answerer:
 
     def account(self, request: Request, reply: Reply | None = None, *, seed: int = 0) -> Account | None:
         """What the answer to a request costs in tokens; None for what no model says (pages, errors, raw bytes)."""
-        where = route.find(self.profile, request)
-        action = "" if isinstance(where, Plan) else where.action
+        if request.http_version == SOCKET:
+            action, request = self._of_message(request)
+        else:
+            where = route.find(self.profile, request)
+            action = "" if isinstance(where, Plan) else where.action
+        if isinstance(reply, Fixture):
+            kept = recorded.find(reply.fixture)
+            reply = reply if isinstance(kept, Plan) else kept
         if reply is not None:
             if isinstance(reply, Text | ToolCalls | Choices):
+                found = self._memory.get((request.path, request.body, seed, id(reply)))
+                if found is not None and found[0] is reply and found[1].account is not None:
+                    return found[1].account
                 return scripted.said(self.profile, request, action, reply)[1].account
             return None
         if action not in _GENERATED:
@@ -189,7 +207,7 @@ class Answerer:
             action = "" if isinstance(where, Plan) else where.action
             plan = scripted.plan(self.profile, request, action, reply, self._sse)
             if not _is_verbatim(reply):
-                made = prepare(plan)
+                made = prepare(plan, self.account(request, reply, seed=seed))
                 self._remember(key, reply, made)
                 plan = made.fill(self._identity(request, seed), b"%d" % now)
         return self._paced(plan, reply, request, seed)

@@ -13,17 +13,18 @@ import logging
 import urllib.parse
 from typing import Any
 
+from mockserver.answer import with_headers
 from mockserver.clock import Clock, HttpDate, LoopClock
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import Decision
 from mockserver.errors import PlanError
 from mockserver.journal import Exchange, Journal
-from mockserver.later import Later, ready
+from mockserver.later import Later, is_later, ready
 from mockserver.lower import Framer
 from mockserver.plan import Body, Close, Head, Plan
 from mockserver.play import Player, play_asgi, whole
 from mockserver.request import Request
-from mockserver.sessions import Sessions
+from mockserver.sessions import SessionCore, Sessions
 from mockserver.wire import EXTENSION, Wire
 
 logger = logging.getLogger("mockserver")
@@ -37,7 +38,7 @@ class App:
 
     def __init__(self, sessions: Sessions, *, max_body: int = MAX_BODY, date: bool = True) -> None:
         self.sessions = sessions
-        self._max_body = max_body
+        self.max_body = max_body
         self._date = HttpDate() if date else bytes
         self._clock: Clock | None = None
         self._door: Any = None
@@ -47,7 +48,7 @@ class App:
             await _not_http(scope, receive, send)
             return
         wire: Wire | None = scope.get("extensions", {}).get(EXTENSION)
-        name, path = _place(scope["path"], wire)
+        name, path = place(scope["path"], wire)
         if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
             await self._open_door(name, path[6:] or "/", scope, receive, send)
             return
@@ -58,29 +59,38 @@ class App:
             elif (playing := self._answer(wire, name, path, scope, b"")) is not None:
                 await playing.wait()
             return
+        name = name or self.owner(scope)
         body = await self._read(receive)
         if body is None:
             return
-        if len(body) > self._max_body:
-            await self._too_large(send)
-            return
         if wire is None:
-            exchange, journal, clock = self._decide(None, name, path, scope, body)
+            exchange, journal, clock = self.decide(None, name, path, scope, body)
             if type(exchange.decision) is Decision:
                 await ready(self.sessions.get(name).brain, exchange)
             await self._play_elsewhere(exchange, journal, send, clock)
         elif (playing := self._answer(wire, name, path, scope, body)) is not None:
             await playing.wait()
 
+    def http_date(self) -> bytes:
+        """The `date` of a response that is sent now; empty: none."""
+        return self._date()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the loop that serves."""
+        if self._clock is None:
+            self._clock = LoopClock(asyncio.get_running_loop())
+        return self._clock
+
     def handle(self, wire: Wire, scope: Any, body: bytes) -> bool:
-        """Answer at once, or begin to; False: `__call__` has to (it is for the door, or too large)."""
-        name, path = _place(scope["path"], wire)
-        if (path.startswith("/_mock") and (len(path) == 6 or path[6] == "/")) or len(body) > self._max_body:
+        """Answer at once, or begin to; False: `__call__` has to, it is for the door."""
+        name, path = place(scope["path"], wire)
+        if path.startswith("/_mock") and (len(path) == 6 or path[6] == "/"):
             return False
-        self._answer(wire, name or self._owner(scope), path, scope, body)
+        self._answer(wire, name or self.owner(scope), path, scope, body)
         return True
 
-    def _owner(self, scope: Any) -> str:
+    def owner(self, scope: Any) -> str:
         """The session that the request's API key means; the default one where it means none."""
         keys = self.sessions.keys
         if keys:
@@ -89,12 +99,11 @@ class App:
                     return keys.get(value, "")
         return ""
 
-    def _decide(
+    def decide(
         self, wire: Wire | None, name: str, path: str, scope: Any, body: bytes
     ) -> tuple[Exchange, Journal, Clock]:
-        clock = self._clock
-        if clock is None:
-            clock = self._clock = LoopClock(asyncio.get_running_loop())
+        """What a request gets, noted in the journal of its session. One too large is refused before anything else."""
+        clock = self._clock or self.clock
         session = self.sessions.get(name)
         now = clock.now()
         session.used = now
@@ -114,7 +123,7 @@ class App:
             now,
         )
         try:
-            decision = session.decide(request)
+            decision = session.decide(request) if len(body) <= self.max_body else self._too_large(session)
         except Exception as problem:
             logger.exception("deciding on %s %s failed", request.method, request.path)
             exchange = Exchange(request, Broken(problem), now)
@@ -126,9 +135,8 @@ class App:
 
     def _answer(self, wire: Wire, name: str, path: str, scope: Any, body: bytes) -> Player | Later | None:
         """Decide and play; what plays, where it is not over at once."""
-        exchange, journal, clock = self._decide(wire, name, path, scope, body)
-        decision = exchange.decision
-        if type(decision) is Decision and (decision.hold is not None or decision.coming is not None):
+        exchange, journal, clock = self.decide(wire, name, path, scope, body)
+        if is_later(exchange):
             brain = self.sessions.get(name).brain
             return Later(brain, exchange, journal, wire, lambda: self._begin(exchange, journal, clock, wire, scope))
         return self._begin(exchange, journal, clock, wire, scope)
@@ -137,7 +145,7 @@ class App:
         """Play the plan of an exchange; the player, where it is not over at once."""
         connection = exchange.decision.connection
         if connection is not ORDERLY or wire.treatment is not ORDERLY:
-            _treat(exchange, wire, connection)
+            treat(exchange, wire, connection)
         plan = exchange.plan
         wire.resume_reading()
         framer = Framer(scope["method"], scope["http_version"], wire.keep_alive, self._date())
@@ -157,7 +165,7 @@ class App:
         except PlanError as error:
             exchange.error = str(error)
             logger.error("%s", error)  # noqa: TRY400  # the sentence is for the user, a traceback says no more
-            player = Player(_refusal(str(error), "plan_refused"), wire, clock, framer, tell)
+            player = Player(refusal(str(error), "plan_refused"), wire, clock, framer, tell)
         player.start()
         return player
 
@@ -181,7 +189,7 @@ class App:
         body: bytes = message.get("body", b"")
         parts = [body]
         size = len(body)
-        while message.get("more_body") and size <= self._max_body:
+        while message.get("more_body") and size <= self.max_body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
@@ -189,12 +197,10 @@ class App:
             size += len(parts[-1])
         return body if len(parts) == 1 else b"".join(parts)
 
-    async def _too_large(self, send: Any) -> None:
-        text = f"the request's body is larger than {self._max_body} bytes"
-        document = {
-            "error": {"message": text, "type": "invalid_request_error", "param": None, "code": "request_too_large"}
-        }
-        await _answer(send, 413, document, close=True)
+    def _too_large(self, session: SessionCore) -> Decision:
+        """The rest of the body is not read, so the connection cannot be used again."""
+        plan: Plan = session.brain.refuse("too_large", limit=self.max_body)
+        return Decision(with_headers(plan, ((b"connection", b"close"),)))
 
     async def _open_door(self, name: str, path: str, scope: Any, receive: Any, send: Any) -> None:
         if self._door is None:
@@ -216,12 +222,13 @@ class Broken:
     faults: tuple[Any, ...] = ()
     connection = ORDERLY
     explanation: Any = None
+    ticket: Any = None
 
     def __init__(self, problem: Exception) -> None:
-        self.plan = _refusal(f"the fake server could not decide: {type(problem).__name__}: {problem}", "handler_error")
+        self.plan = refusal(f"the fake server could not decide: {type(problem).__name__}: {problem}", "handler_error")
 
 
-def _place(path: str, wire: Wire | None) -> tuple[str, str]:
+def place(path: str, wire: Wire | None) -> tuple[str, str]:
     """The session and the path in it: of `/@NAME/rest`, else of a listener of its own, else the default one."""
     if path.startswith("/@"):
         name, _, rest = path[2:].partition("/")
@@ -229,30 +236,21 @@ def _place(path: str, wire: Wire | None) -> tuple[str, str]:
     return (wire.session or "" if wire is not None else ""), path
 
 
-def _treat(exchange: Exchange, wire: Wire, connection: ConnectionPlan) -> None:
+def treat(exchange: Exchange, wire: Wire, connection: ConnectionPlan) -> None:
     """What the treatment of the connection makes of a request on it."""
     wire.keep_idle(connection)
     if wire.on_connection in (connection.reset_on_request, wire.treatment.reset_on_request):
         exchange.instead = Plan((), Close("rst"))
     elif wire.crowded:
-        refused = _refusal(f"more than {wire.treatment.limit} connections are open", "too_many_connections", 503)
+        refused = refusal(f"more than {wire.treatment.limit} connections are open", "too_many_connections", 503)
         exchange.instead = Plan(refused.steps, Close("fin"))
 
 
-def _refusal(message: str, code: str, status: int = 500) -> Plan:
+def refusal(message: str, code: str, status: int = 500) -> Plan:
     document = {"error": {"message": message, "type": "mock_error", "param": None, "code": code}}
     body = json.dumps(document).encode()
     fields = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
     return Plan((Head(status, fields), Body(body)))
-
-
-async def _answer(send: Any, status: int, document: Any, *, close: bool = False) -> None:
-    body = json.dumps(document).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _not_http(scope: Any, receive: Any, send: Any) -> None:

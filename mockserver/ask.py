@@ -25,19 +25,38 @@ Ask: TypeAlias = Any
 _JSON = b"application/json"
 
 
+HEAD = 16 << 10
+"""A head with more bytes of values is looked at more closely."""
+
+
+def heads(profile: Profile, request: Request) -> Plan | None:
+    """The refusal of header fields that are larger than the profile takes."""
+    limit = profile.option("max_header_bytes")
+    if limit is None or sum(len(name) + len(value) + 4 for name, value in request.headers) <= limit:
+        return None
+    return refuse(profile, "headers_too_large", limit=limit)
+
+
 def is_plain(request: Request) -> bool:
-    """Whether the body is sent as JSON and nothing more, so that equal bodies mean equal requests."""
+    """Whether the body is sent as JSON and nothing more, so that equal bodies mean equal requests.
+
+    A head that may be too large is not plain.
+    """
     plain = False
+    size = 0
     for name, value in request.headers:
+        size += len(value)
         if name == b"content-type":
             plain = value == _JSON
         elif name == b"content-encoding":
             return False
-    return plain
+    return plain and size < HEAD
 
 
 def read(profile: Profile, grammar: Grammar, request: Request) -> Ask | Plan:
     """The request's `Ask`, or the plan of its refusal."""
+    if (refused := heads(profile, request)) is not None:
+        return refused
     kind = encoding = None
     for name, value in request.headers:
         if name == b"content-type":

@@ -8,37 +8,63 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mockserver.admission import Books, Pass, Terms, admit, leave, serve
+from mockserver.admission import changed as changed_terms
 from mockserver.answer import Answerer
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
+from mockserver.frames import SOCKET
 from mockserver.gates import Gates
+from mockserver.journal import Exchange
+from mockserver.keys import Key, check
+from mockserver.latency import INSTANT, Latency
+from mockserver.limits import NO_LIMITS, Limits
+from mockserver.match import Match
+from mockserver.metrics import Metrics
 from mockserver.plan import Plan
+from mockserver.prepared import Account
 from mockserver.preview import Preview, preview
-from mockserver.profile import Profile
+from mockserver.profile import Profile, compile_profile, read_profile
 from mockserver.recorded import find
 from mockserver.reply import Fixture, Reply
 from mockserver.request import Request
 from mockserver.script import Script, load_script, parse_script
 from mockserver.state import State, healed, unused_faults, unused_rules, with_faults
-from mockserver.status import Status
+from mockserver.status import Health, Status
+from mockserver.tally import Tally
+from mockserver.ticket import Ticket
+from mockserver.view import View
+
+NOTHING = Metrics()
+CORS = {"methods": "GET, POST, OPTIONS", "headers": "authorization, content-type", "max_age": 600}
+"""What pages of other origins may do where the profile says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a new session begins with. `script`: a path, a JSON value or a `Script`; its own words go first."""
+    """What a new session begins with. `script`: a path, a JSON value or a `Script`; its own words go first.
+
+    `models` and `origins` (of pages that may read the answers) are there instead of the profile's.
+    """
 
     profile: str = "docs"
     script: Any = None
     seed: int = 0
     strict: bool | None = None
+    keys: tuple[Key, ...] = ()
+    limits: Limits = NO_LIMITS
+    latency: Latency = INSTANT
+    health: Health = "ok"
+    models: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def changed(self, *, script: Any, profile: str | None, seed: int | None, strict: bool | None) -> Settings:
         """These settings with those that are not None."""
@@ -52,6 +78,20 @@ class Settings:
         script = load_script(self.script) if isinstance(self.script, str | Path) else parse_script(self.script)
         return dataclasses.replace(self, script=script)
 
+    def answerer(self, profile: str | None) -> Answerer:
+        """Who answers, in the profile of that name (None: these settings'). Raises `ProfileError`."""
+        return answerer_of(profile or self.profile, self.models, self.origins)
+
+    def terms(self, script: Script, profile: Profile) -> Terms:
+        """Who may ask, how much, how fast: as the script says, else as these settings do."""
+        return Terms(
+            profile,
+            self.keys if script.api_keys is None else script.api_keys,
+            self.limits if script.limits is None else script.limits,
+            self.latency if script.latency is None else script.latency,
+            script.seed,
+        )
+
     def read(self) -> Script:
         """The script, with what it does not say filled in. Raises `ScriptError`, or `OSError` for a file."""
         script: Script = self.parsed().script
@@ -64,9 +104,13 @@ class Settings:
 
 
 @lru_cache(maxsize=32)
-def answerer_of(name: str) -> Answerer:
+def answerer_of(name: str, models: tuple[str, ...] = (), origins: tuple[str, ...] = ()) -> Answerer:
     """Who answers in the profile of this name; made once per process. Raises `ProfileError`."""
-    return Answerer(name)
+    profile: Profile | str = name
+    if origins:
+        data = read_profile(name)
+        profile = compile_profile({**data, "cors": {**CORS, **(data.get("cors") or {}), "origin": list(origins)}})
+    return Answerer(profile, models=models or None)
 
 
 def check_fixtures(script: Script) -> None:
@@ -85,13 +129,21 @@ class ScriptBrain:
     """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it.
 
     `overrides`: whether a request may carry faults in `X-Inferneo-Fault`. `changed` is called after every arming.
+    `exchanges` gives those of the session's journal, for the counters.
     """
 
     __slots__ = (
         "_answerer",
         "_begun",
+        "_books",
         "_changed",
+        "_exchanges",
+        "_health",
+        "_passes",
         "_settings",
+        "_tally",
+        "_terms",
+        "_tickets",
         "_wall",
         "failures",
         "gates",
@@ -106,8 +158,10 @@ class ScriptBrain:
         wall: Callable[[], float] = time.time,
         overrides: bool = True,
         changed: Callable[[], None] = lambda: None,
+        exchanges: Callable[[], Iterable[Exchange]] = tuple,
     ) -> None:
         self._changed = changed
+        self._exchanges = exchanges
         self._settings = settings
         self._wall = wall
         self.overrides = overrides
@@ -117,29 +171,136 @@ class ScriptBrain:
         self.failures: list[str] = []
         self.gates = Gates()
         self._begun = wall()
-        self._answerer = answerer_of(self.script.profile or settings.profile)
+        self._answerer = settings.answerer(self.script.profile)
+        self._tally = Tally(self._cost_of)
+        self._books = Books()
+        self._tickets: dict[int, Ticket] = {}
+        self._passes: dict[int, Pass] = {}
+        self._health: Health | None = None
+        self._set_terms()
+
+    # deciding
 
     def decide(self, request: Request) -> Decision:
         """What `request` gets."""
+        if self._terms is None:
+            return self._decided(request)
+        self._books, who = admit(self._terms, self._books, request, self._wall())
+        if isinstance(who, Plan):
+            return Decision(who)
+        decision = self._decided(request)
+        if decision.coming is not None:
+            self._passes[request.number] = who
+            return decision
+        return self._served(request, decision, who)
+
+    def _decided(self, request: Request) -> Decision:
         extra = faults_of_header(request) if self.overrides and request.header(OVERRIDE) is not None else ()
         self.state, decision = decide(self.script, self.state, request, self.answer, extra)
         if decision.failure is not None:
             self.failures.append(decision.failure)
         return decision
 
-    def note(self, decision: Decision, fired: frozenset[str]) -> None:
-        """A decision that an asynchronous function was asked for is made."""
+    def _served(self, request: Request, decision: Decision, who: Pass) -> Decision:
+        """The decision as it is played under the session's terms."""
+        terms = self._terms
+        if terms is None:
+            return decision
+        now = self._wall()
+        cost = self._answerer.account(request, decision.said, seed=self.script.seed)
+        self._books, served = serve(terms, self._books, who, request, decision.plan, cost, now)
+        ticket = None
+        if served.turn is not None:
+            number, running = served.turn.number, served.turn.start is not None
+            ticket = self._tickets[number] = Ticket(number, served.waits, running, self._leave)
+        return dataclasses.replace(decision, plan=served.plan, ticket=ticket)
+
+    def note(self, request: Request, decision: Decision, fired: frozenset[str]) -> Decision:
+        """The decision that an asynchronous function was asked for, as it is played."""
         self.state = dataclasses.replace(self.state, fired=self.state.fired | fired)
         if decision.failure is not None:
             self.failures.append(decision.failure)
+        who = self._passes.pop(request.number, None)
+        return decision if who is None else self._served(request, decision, who)
 
     def answer(self, request: Request, reply: Reply | None) -> Plan:
         """What a model answers, in the session's profile and from its seed."""
         now = self._wall()
-        if request.method != "GET":
+        if request.http_version == SOCKET:
+            return self._answerer.messages(request, reply, seed=self.script.seed, now=now)
+        if request.method == "POST":
             return self._answerer.plan(request, reply, seed=self.script.seed, now=now)
-        status = Status(uptime=now - self._begun)
+        status = Status(self.health, now - self._begun, self.metrics() if self._counts(request.path) else NOTHING)
         return self._answerer.plan(request, reply, seed=self.script.seed, now=now, status=status)
+
+    # turns and counters
+
+    def _set_terms(self) -> None:
+        """Take the terms of the script in force; None: nothing stands in the way."""
+        terms = self._settings.terms(self.script, self._answerer.profile)
+        self._terms = None if terms.open and not self._tickets else terms
+        self._books, started = changed_terms(terms, self._books, self._wall())
+        self._start(started)
+
+    def _leave(self, ticket: Ticket) -> None:
+        self._tickets.pop(ticket.number, None)
+        if self._terms is not None:
+            self._books, started = leave(self._terms, self._books, ticket.number, self._wall())
+            self._start(started)
+
+    def _start(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._tickets[number].start()
+
+    def _counts(self, path: str) -> bool:
+        route = self._answerer.profile.routes.get(path)
+        return route is not None and not {"metrics", "stats"}.isdisjoint(route.methods.values())
+
+    def _cost_of(self, exchange: Exchange) -> Account | None:
+        decision = exchange.decision
+        if not isinstance(decision, Decision):
+            return None
+        return self._answerer.account(exchange.request, decision.said, seed=self.script.seed)
+
+    def forget(self, exchange: Exchange) -> None:
+        """The journal drops an exchange: it is counted now, or as soon as it has ended."""
+        self._tally.forget(exchange)
+
+    def metrics(self) -> Metrics:
+        """The counters of the session, now."""
+        found = self._tally.read(self._exchanges())
+        return found if self._terms is None else found.load(self._books.load.running, self._books.load.waiting)
+
+    @property
+    def health(self) -> Health:
+        """What `/health` says."""
+        return self._health or self.script.health or self._settings.health
+
+    def set_health(self, health: Health | None) -> None:
+        """Say this at `/health` from now on; None: what script and settings say."""
+        self._health = health
+
+    # sockets
+
+    def upgrades(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Whether a WebSocket is opened there: it is one of the profile's, its key is not wrong, no rule is for GET."""
+        if path not in (self.profile.option("sockets") or {}) or self.refused(headers) is not None:
+            return False
+        if not self.script.rules:
+            return True
+        handshake = View(Request("GET", path, headers=tuple(headers), session=""), self.state.named)
+        number = self.script.index.first(handshake)
+        matcher = None if number is None else self.script.rules[number].matcher
+        return not isinstance(matcher, Match) or matcher.method != "GET"
+
+    def refused(self, headers: Sequence[tuple[bytes, bytes]]) -> Plan | None:
+        """The refusal of the key among these header fields; None where it is good, none is needed, or none is there."""
+        terms = self._terms
+        request = Request("POST", "", headers=tuple(headers))
+        if terms is None or request.header(b"authorization") is None:
+            return None
+        found = check(terms.profile, terms.keys, request, self._wall())
+        return found if isinstance(found, Plan) else None
 
     def refuse(self, name: str, **values: Any) -> Plan:
         """A named error in the words of the profile (`too_large`, ...)."""
@@ -181,16 +342,23 @@ class ScriptBrain:
 
     def fresh(self) -> ScriptBrain:
         """A brain with the same settings, as at the beginning."""
-        return ScriptBrain(self._settings, self._wall, self.overrides, self._changed)
+        return ScriptBrain(self._settings, self._wall, self.overrides, self._changed, self._exchanges)
 
     # arming
+
+    def _count(self) -> None:
+        """Count all that has ended by the words that were in force."""
+        self._tally.read(self._exchanges())
 
     def load(self, script: Any) -> int:
         """Take another script; counters begin anew. Gives the number of rules. Raises `ScriptError`."""
         parsed = dataclasses.replace(self._settings, script=script).read()
         check_fixtures(parsed)
-        self._answerer = answerer_of(parsed.profile or self._settings.profile)
+        answerer = self._settings.answerer(parsed.profile)
+        self._count()
+        self._answerer = answerer
         self.script, self.state = parsed, State()
+        self._set_terms()
         self.failures.clear()
         self._changed()
         return len(parsed.rules)
@@ -199,8 +367,11 @@ class ScriptBrain:
         """Put more rules and faults behind those that are there; counters stay."""
         added = self.script.adding(parse_script(script))
         check_fixtures(added)
-        self._answerer = answerer_of(added.profile or self._settings.profile)
+        answerer = self._settings.answerer(added.profile)
+        self._count()
+        self._answerer = answerer
         self.script = added
+        self._set_terms()
         self._changed()
         return len(added.rules)
 
@@ -222,7 +393,9 @@ class ScriptBrain:
 
     def reseed(self, seed: int) -> None:
         """Where all that is random begins, from now on."""
+        self._count()
         self.script = dataclasses.replace(self.script, seed=seed)
+        self._set_terms()
 
     # asking
 
@@ -242,6 +415,9 @@ class ScriptBrain:
             "faults_in_force": [] if state.healed else [fault.kind for fault in state.faults],
             "states": dict(state.named),
             "held": self.gates.waiting(),
+            "health": self.health,
+            "running": self._books.load.running,
+            "waiting": self._books.load.waiting,
         }
 
     def preview(self, request: Request) -> Preview:

@@ -23,6 +23,7 @@ from .reply import Function, Reply, Template
 from .request import Request
 from .script import Script
 from .state import State
+from .ticket import Ticket
 from .view import View
 
 Answer: TypeAlias = Callable[[Request, Reply | None], Plan]
@@ -42,7 +43,8 @@ class Decision:
     """`rule` and `reply` (its index) are None where no rule, or no reply of it, answered. `faults`: those that had an
     effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
     None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response
-    waits. `coming`: the plan is not known yet, an asynchronous function is asked for it.
+    waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that
+    was answered with (None: like a model). `ticket`: the request's turn, where turns are kept.
     """
 
     plan: Plan
@@ -55,6 +57,8 @@ class Decision:
     explanation: Explanation | None = None
     hold: str | None = None
     coming: Coming | None = None
+    said: Reply | None = None
+    ticket: Ticket | None = None
 
 
 def decide(
@@ -105,8 +109,8 @@ def decide(
         reply = made
     plan = answer(request, reply)
     if not (own or script.faults or state.faults or extra) or (state.healed and not extra):
-        return after, Decision(plan, label, reply_index, call, hold=hold)
-    return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold)
+        return after, Decision(plan, label, reply_index, call, hold=hold, said=reply)
+    return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold, reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class _Scene:
     reply_index: int | None
     call: int
 
-    def struck(self, plan: Plan, hold: str | None = None) -> tuple[State, Decision]:
+    def struck(self, plan: Plan, hold: str | None = None, said: Reply | None = None) -> tuple[State, Decision]:
         """The decision with all faults in it, and the state after it."""
         state, request = self.state, self.request
         seconds = request.received - (request.received if state.started is None else state.started)
@@ -145,7 +149,10 @@ class _Scene:
             state.named,
         )
         faults = tuple(work.faults)
-        return after, Decision(work.plan, self.label, self.reply_index, self.call, faults, work.connection, hold=hold)
+        made = Decision(
+            work.plan, self.label, self.reply_index, self.call, faults, work.connection, hold=hold, said=said
+        )
+        return after, made
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +166,11 @@ class Coming:
     async def finish(self) -> tuple[Decision, frozenset[str]]:
         """The decision, and the places of the faults that had an effect. Never raises: what goes wrong is a failure."""
         try:
-            plan = self.answer(self.scene.request, finished(await self.awaitable))
+            reply = finished(await self.awaitable)
+            plan = self.answer(self.scene.request, reply)
         except Exception as error:  # as in `decide`
             return _failed(self.scene.label, self.scene.call, error), frozenset()
-        after, decision = self.scene.struck(plan)
+        after, decision = self.scene.struck(plan, said=reply)
         return decision, after.fired
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mockserver.plan import Head, Plan, Raw
 from mockserver.plan_json import plan_to_json
 from mockserver.request import Request
 from mockserver.sent import sent
+from mockserver.ticket import Ticket
 
 SIZE = 10_000
 """Exchanges kept per session."""
@@ -33,11 +34,13 @@ class Exchange:
     `ended`: `open` while it is played; `end`, `fin`, `rst`, `half`, `stall` as planned; `client`: the peer left before;
     `server`: the server closed before; `error`: the plan could not be played. `started` and `seconds` are the server's
     monotonic clock; `late` is the greatest lateness of an event against its deadline, in seconds. A peer that closes
-    after `[DONE]` has ended it in order: `end`, `closed_by` the `client`.
+    after `[DONE]` has ended it in order: `end`, `closed_by` the `client`. `ticket`: its turn, where turns are kept.
+    `counted`: the counters of the session know it.
     """
 
     __slots__ = (
         "closed_by",
+        "counted",
         "decision",
         "ended",
         "error",
@@ -47,6 +50,7 @@ class Exchange:
         "seconds",
         "sent_bytes",
         "started",
+        "ticket",
     )
 
     def __init__(self, request: Request, decision: Any, started: float) -> None:
@@ -60,6 +64,8 @@ class Exchange:
         self.seconds = 0.0
         self.late = 0.0
         self.error = ""
+        self.ticket: Ticket | None = decision.ticket
+        self.counted = False
 
     @property
     def number(self) -> int:
@@ -158,11 +164,14 @@ def _body(body: bytes) -> dict[str, str | None]:
 
 
 class Journal:
-    """The exchanges of one session."""
+    """The exchanges of one session. `forget` is told each that is too old to be kept."""
 
-    __slots__ = ("_bytes", "_exchanges", "_max_bytes", "_size", "_waiters", "arrived", "dropped", "ended")
+    __slots__ = ("_bytes", "_exchanges", "_forget", "_max_bytes", "_size", "_waiters", "arrived", "dropped", "ended")
 
-    def __init__(self, size: int = SIZE, max_bytes: int = BYTES) -> None:
+    def __init__(
+        self, size: int = SIZE, max_bytes: int = BYTES, forget: Callable[[Exchange], object] | None = None
+    ) -> None:
+        self._forget = forget
         self._exchanges: deque[Exchange] = deque()
         self._size = size
         self._max_bytes = max_bytes
@@ -193,8 +202,11 @@ class Journal:
         self._bytes += len(exchange.request.body)
         self.arrived += 1
         while len(exchanges) > self._size or (self._bytes > self._max_bytes and len(exchanges) > 1):
-            self._bytes -= len(exchanges.popleft().request.body)
+            oldest = exchanges.popleft()
+            self._bytes -= len(oldest.request.body)
             self.dropped += 1
+            if self._forget is not None:
+                self._forget(oldest)
         if self._waiters:
             self._wake()
 
@@ -208,6 +220,8 @@ class Journal:
         exchange.seconds = seconds
         exchange.late = late
         exchange.request.forget()
+        if exchange.ticket is not None:
+            exchange.ticket.leave()
         self.ended += 1
         if self._waiters:
             self._wake()

@@ -40,6 +40,11 @@ class Key:
         return sha256(self.value.encode()).hexdigest()[:12]
 
 
+def key_to_text(key: Key) -> str:
+    """The key as `parse_key` reads it."""
+    return key.value if key.expires is None else f"{key.value}@{datetime.fromtimestamp(key.expires, UTC).isoformat()}"
+
+
 def parse_key(text: str) -> Key:
     """A key from the command line: `KEY`, or `KEY@2026-12-31T23:59:59Z` for one that expires."""
     value, at, moment = text.rpartition("@")
@@ -59,7 +64,7 @@ def parse_key(text: str) -> Key:
 def check(profile: Profile, keys: Sequence[Key], request: Request, now: float) -> str | Plan:
     """The account of a request, or the refusal of one without a good key."""
     rules = profile.option("auth")
-    if not keys or not rules or _is_open(profile, request):
+    if not keys or not rules or is_open(profile, request):
         return ANYONE
     sent = request.header(b"authorization")
     if sent is None or not sent.strip():
@@ -89,6 +94,7 @@ def token_of_query(query: bytes) -> bytes | None:
     return found[0] if found else None
 
 
-def _is_open(profile: Profile, request: Request) -> bool:
+def is_open(profile: Profile, request: Request) -> bool:
+    """Whether the request needs no key and is not counted: a probe, a page of the API's description, a preflight."""
     route = profile.routes.get(request.path)
     return request.method == "OPTIONS" or (route is not None and route.open)

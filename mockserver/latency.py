@@ -2,7 +2,7 @@
 
 Times are seconds. A streamed response waits for its first token and then before each further one; a whole response
 waits as long as its stream would have taken. A `Latency` is a server under load: `slots` requests run at once, `queue`
-more wait, the next is refused, so that a 503 comes from the queue and not from dice.
+more wait until one of them has left, the next is refused, so that a 503 comes from the queue and not from dice.
 
     first token = ttft + prefill_s_per_token * (new tokens + cached_share * cached tokens), then itl per token;
     both times 1 + slow_down * (how full the slots are), with jitter, divided by `speed`.
@@ -74,6 +74,33 @@ def parse_latency(value: Any) -> Latency:
     return replace(base, **settings)
 
 
+def latency_to_json(latency: Latency) -> Any:
+    """The name of a preset, or the settings that differ from `instant`; `parse_latency` gives it back."""
+    for name, preset in PRESETS.items():
+        if latency == preset:
+            return name
+    changed = {item.name: getattr(latency, item.name) for item in fields(Latency)}
+    found = {name: value for name, value in changed.items() if value != getattr(INSTANT, name)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+
+def latency_schema() -> dict[str, Any]:
+    """The JSON Schema of a latency."""
+    number = {"type": "number", "minimum": 0}
+    own: dict[str, dict[str, Any]] = {
+        "preset": {"enum": list(PRESETS)},
+        "distribution": {"enum": ["normal", "lognormal"]},
+        "overflow": {"enum": ["overloaded", "rate_limit"]},
+        "slots": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+        "queue": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
+        "timings": {"type": "array", "items": number},
+        "speed": {"type": "number", "exclusiveMinimum": 0},
+    }
+    properties = {name: own.get(name, number) for name in ("preset", *(item.name for item in fields(Latency)))}
+    settings = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"anyOf": [{"enum": list(PRESETS)}, settings]}
+
+
 def _checked(name: str, value: Any) -> Any:
     if name == "distribution" and value in ("normal", "lognormal"):
         return value
@@ -98,40 +125,50 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request that has a slot, or waits for one: it runs from `start` to `end`, in seconds of one clock."""
+    """One request that has a slot since `start`, or (None) waits for one; it is to take `seconds` from then on."""
 
     number: int
-    start: float
-    end: float
+    start: float | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Who runs and who waits. A turn that is over is forgotten at the next look."""
+    """Who runs and who waits, in the order they came. A turn is over when it leaves, whatever was planned for it."""
 
     turns: tuple[Turn, ...] = ()
     numbered: int = 0
 
-    def at(self, now: float) -> Load:
-        """The load without what is over at `now`."""
-        return Load(tuple(turn for turn in self.turns if turn.end > now), self.numbered)
-
-    def running(self, now: float) -> int:
+    @property
+    def running(self) -> int:
         """How many requests have a slot."""
-        return sum(turn.start <= now < turn.end for turn in self.turns)
+        return sum(turn.start is not None for turn in self.turns)
 
-    def waiting(self, now: float) -> int:
+    @property
+    def waiting(self) -> int:
         """How many wait for one."""
-        return sum(turn.start > now for turn in self.turns)
+        return sum(turn.start is None for turn in self.turns)
 
-    def leave(self, number: int) -> Load:
-        """The load when a client has left, or was served: its slot is free at once."""
-        return Load(tuple(turn for turn in self.turns if turn.number != number), self.numbered)
+    def leave(self, number: int, now: float, slots: int | None) -> tuple[Load, tuple[int, ...]]:
+        """The load when a client was served, or has left; and the numbers of those that got a slot by it."""
+        return Load(tuple(turn for turn in self.turns if turn.number != number), self.numbered).fill(now, slots)
+
+    def fill(self, now: float, slots: int | None) -> tuple[Load, tuple[int, ...]]:
+        """The load with no free slot while somebody waits; and the numbers of those that got one."""
+        free = len(self.turns) if slots is None else slots - self.running
+        turns, started = [], []
+        for turn in self.turns:
+            if turn.start is None and free > 0:
+                free -= 1
+                started.append(turn.number)
+                turn = replace(turn, start=now)
+            turns.append(turn)
+        return (Load(tuple(turns), self.numbered), tuple(started)) if started else (self, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """There is no room, not even to wait; `seconds` until there will be."""
+    """There is no room, not even to wait; `seconds` until there will be, if all goes as planned."""
 
     seconds: float
 
@@ -139,18 +176,17 @@ class Full:
 def enter(
     latency: Latency, load: Load, now: float, tokens: int, prompt_tokens: int, cached: int, rng: random.Random
 ) -> tuple[Load, Turn | Full, tuple[float, ...]]:
-    """The load with one more request, its turn, and its waits: to the first token (with the queue), then between."""
-    load = load.at(now)
-    start = now
-    if latency.slots is not None and len(load.turns) >= latency.slots:
-        ends = sorted(turn.end for turn in load.turns)
-        if latency.queue is not None and len(ends) - latency.slots >= latency.queue:
-            return load, Full(max(0.0, ends[len(ends) - latency.slots - latency.queue] - now)), ()
-        start = ends[len(ends) - latency.slots]
-    filled = 0.0 if latency.slots is None else min(1.0, load.running(start) / latency.slots)
+    """The load with one more request, its turn, and its waits from its start: to the first token, then between."""
+    running = load.running
+    free = latency.slots is None or running < latency.slots
+    if not free and latency.queue is not None and load.waiting >= latency.queue:
+        ends = [turn.start + turn.seconds for turn in load.turns if turn.start is not None]
+        return load, Full(max(0.0, min(ends) - now)), ()
+    beside = running if free else running - 1  # who waits begins when another has left
+    filled = 0.0 if latency.slots is None else beside / latency.slots
     waits = tuple(_waits(latency, tokens, prompt_tokens, cached, 1 + latency.slow_down * filled, rng))
-    turn = Turn(load.numbered + 1, start, start + sum(waits))
-    return Load((*load.turns, turn), turn.number), turn, (waits[0] + start - now, *waits[1:])
+    turn = Turn(load.numbered + 1, now if free else None, sum(waits))
+    return Load((*load.turns, turn), turn.number), turn, waits
 
 
 def _waits(

@@ -1,4 +1,4 @@
-"""A response that cannot begin yet: it is held at a barrier, or its reply is still being made.
+"""A response that cannot begin yet: it is held at a barrier, its reply is still being made, or it waits for a slot.
 
 Laws: a peer that leaves meanwhile ends the exchange (`client`), a server that closes too (`server`); then nothing is
 played and no task is left. The exchange is in the journal from its arrival on.
@@ -11,11 +11,20 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from mockserver.decide import Decision
 from mockserver.journal import Exchange, Journal
 
 if TYPE_CHECKING:
     from mockserver.play import Player
     from mockserver.wire import Wire
+
+
+def is_later(exchange: Exchange) -> bool:
+    """Whether the exchange cannot be played at once."""
+    decision, ticket = exchange.decision, exchange.ticket
+    if ticket is not None and not ticket.running:
+        return True
+    return type(decision) is Decision and (decision.hold is not None or decision.coming is not None)
 
 
 def ready(brain: Any, exchange: Exchange) -> Awaitable[None]:
@@ -29,8 +38,11 @@ async def _ready(brain: Any, exchange: Exchange, held: asyncio.Future[None] | No
         await held
     decision = exchange.decision
     if decision.coming is not None:
-        exchange.decision, fired = await decision.coming.finish()
-        brain.note(exchange.decision, fired)
+        made, fired = await decision.coming.finish()
+        exchange.decision = brain.note(exchange.request, made, fired)
+        exchange.ticket = exchange.decision.ticket
+    if exchange.ticket is not None:
+        await exchange.ticket.slot()
 
 
 class Later:

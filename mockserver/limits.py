@@ -70,6 +70,17 @@ def parse_limits(value: Any) -> Limits:
     return Limits(**value)
 
 
+def limits_to_json(limits: Limits) -> dict[str, int]:
+    """The limits that there are; `parse_limits` gives them back."""
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def limits_schema() -> dict[str, Any]:
+    """The JSON Schema of limits."""
+    limit = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}
+    return {"type": "object", "properties": dict.fromkeys(VARIABLES, limit), "additionalProperties": False}
+
+
 def limits_of_environment(environment: Mapping[str, str], base: Limits) -> Limits:
     """`base` with what the variables say; an empty one says nothing. Raises `LimitsError`."""
     found: dict[str, int] = {}

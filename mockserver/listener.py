@@ -19,6 +19,17 @@ Policy = Callable[[int], ConnectionPlan]
 """How the connection of this number is treated."""
 
 
+HEADERS = 1 << 20
+"""The largest head, in bytes, that h11 reads; what a profile takes of it is the profile's matter."""
+
+
+def socket_protocol(config: Any, server_state: Any, app_state: Any) -> asyncio.Protocol:
+    """Who speaks on a connection after an upgrade; `websockets` is imported when the first one comes."""
+    from mockserver.websocket import SocketProtocol
+
+    return SocketProtocol(config, server_state)
+
+
 class _State(ServerState):
     """What the connections of one listener share: uvicorn's sets, the session they belong to, the numbers."""
 
@@ -70,7 +81,8 @@ class Listener:
         self._config = uvicorn.Config(
             app,
             http=self._class,
-            ws="none",
+            ws=socket_protocol,  # type: ignore[arg-type]  # called as the class would be
+            h11_max_incomplete_event_size=HEADERS,
             lifespan="off",
             interface="asgi3",
             log_config=None,

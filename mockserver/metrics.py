@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_WINDOW = 512
+WINDOW = 512
+"""How many of the last values the percentiles are taken of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Series:
         counts = list(self.counts)
         for value in values:
             counts[bisect_left(BUCKETS, value)] += 1
-        return Series(tuple(counts), self.total + sum(values), (*self.last, *values)[-_WINDOW:])
+        return Series(tuple(counts), self.total + sum(values), (*self.last, *values)[-WINDOW:])
 
     def percentile(self, share: float) -> float:
         """The value below which that share of the last values lies; 0 where there are none."""

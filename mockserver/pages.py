@@ -18,6 +18,8 @@ from mockserver.request import Request
 from mockserver.status import Status
 
 _DASHBOARD = b"<!doctype html><title>Inferneo</title><h1>Inferneo</h1><p>See <a href=/stats>/stats</a>.</p>\n"
+UPTIME = 12
+"""Characters of the uptime: always as many, so that the answers to GET and HEAD have one length."""
 
 
 def page(profile: Profile, models: Models, action: str, rest: str, now: float, status: Status) -> Plan:
@@ -42,7 +44,7 @@ def page(profile: Profile, models: Models, action: str, rest: str, now: float, s
     if action == "dashboard":
         return respond(200, profile.headers["html"], _DASHBOARD)
     facts: dict[str, Any] = {
-        "uptime": round(status.uptime, 3),
+        "uptime": 0.0,
         "models": models.ids,
         "model": models.ids[0] if models.ids else None,
         "context": profile.context,
@@ -51,7 +53,9 @@ def page(profile: Profile, models: Models, action: str, rest: str, now: float, s
         "totals": status.metrics.totals(),
         **profile.option("info", {}),
     }
-    return respond(200, json, profile.documents[action].fill({key: encode(value) for key, value in facts.items()}))
+    filled = {key: encode(value) for key, value in facts.items()}
+    filled["uptime"] = f"{status.uptime:.{UPTIME}f}"[:UPTIME].encode()
+    return respond(200, json, profile.documents[action].fill(filled))
 
 
 def embeddings(profile: Profile, models: Models, request: Request) -> Plan:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from . import fixtures
 from .errors import ScriptError
 from .faults import Fault
 from .index import Index, build_index
+from .keys import Key
+from .latency import Latency
+from .limits import Limits
 from .rule import FAULT, Rule, definitions, parse_rule
 from .settings import Codec, dump_object, object_schema, parse_object
+from .terms import KEY, LATENCY, LIMITS
 
 _RULE = Codec(
     parse_rule, lambda rule: rule.to_json() if isinstance(rule, Rule) else rule, lambda: {"$ref": "#/$defs/rule"}
@@ -27,11 +31,17 @@ _RULE = Codec(
 class Script:
     """`profile`: the name of a dialect, None: the server's. `strict`: a request that no rule matches is refused; None:
     as soon as there is a rule. `faults`: in force on every request, behind the rule's own, and on connections.
+    `limits` (`requests_per_minute`, ...) per API key, `latency` (a preset, or settings: docs/latency.md), `api_keys`
+    (`KEY`, or `KEY@2026-12-31T23:59:59Z`) and `health` are the server's where they are None.
     """
 
     profile: str | None = None
     seed: int = 0
     strict: bool | None = None
+    limits: Annotated[Limits | None, LIMITS] = None
+    latency: Annotated[Latency | None, LATENCY] = None
+    api_keys: tuple[Annotated[Key, KEY], ...] | None = None
+    health: Literal["ok", "loading", "unhealthy"] | None = None
     faults: tuple[Annotated[Fault, FAULT], ...] = ()
     rules: tuple[Annotated[Rule, _RULE], ...] = ()
     _cache: list[Index] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -72,6 +82,10 @@ class Script:
             profile=other.profile or self.profile,
             seed=other.seed or self.seed,
             strict=self.strict if other.strict is None else other.strict,
+            limits=self.limits if other.limits is None else other.limits,
+            latency=self.latency if other.latency is None else other.latency,
+            api_keys=self.api_keys if other.api_keys is None else other.api_keys,
+            health=other.health or self.health,
             faults=(*self.faults, *other.faults),
             rules=(*self.rules, *other.rules),
         )

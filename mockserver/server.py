@@ -145,7 +145,9 @@ class MockServer:
         return self.sessions.get(name)
 
     def _brain(self, settings: Settings, name: str) -> ScriptBrain:
-        return ScriptBrain(settings, changed=lambda: self.settle(name))
+        return ScriptBrain(
+            settings, changed=lambda: self.settle(name), exchanges=lambda: self.sessions.get(name).journal
+        )
 
     def session_brain(self, name: str) -> ScriptBrain:
         """Who decides in the session. Only for the thread of the event loop."""

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 from mockserver.connection import ConnectionPlan
 from mockserver.doorkeeper import OPEN
-from mockserver.journal import Journal
+from mockserver.journal import Exchange, Journal
 from mockserver.plan import Plan
 from mockserver.request import Request
+from mockserver.ticket import Ticket
 
 logger = logging.getLogger("mockserver")
 
@@ -37,6 +38,8 @@ class DecisionLike(Protocol):
     def connection(self) -> ConnectionPlan: ...
     @property
     def explanation(self) -> Any: ...
+    @property
+    def ticket(self) -> Ticket | None: ...
 
 
 class Brain(Protocol):
@@ -44,6 +47,8 @@ class Brain(Protocol):
 
     def decide(self, request: Request) -> DecisionLike: ...
     def fresh(self) -> Brain: ...
+    def refuse(self, name: str, **values: Any) -> Plan: ...
+    def forget(self, exchange: Exchange) -> None: ...
 
 
 class SessionCore:
@@ -55,13 +60,15 @@ class SessionCore:
         self.name = name
         self.brain = brain
         self.decide: Callable[[Request], DecisionLike] = brain.decide
-        self.journal = Journal()
+        self.journal = Journal(forget=brain.forget)
         self.requests = 0
         self.used = time.monotonic()
 
     def clear_journal(self) -> None:
         """The journal begins anew; what is still played ends in the old one. Numbers go on."""
-        self.journal = Journal()
+        for exchange in self.journal:
+            self.brain.forget(exchange)
+        self.journal = Journal(forget=self.brain.forget)
 
 
 class Sessions:

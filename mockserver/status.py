@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from mockserver.metrics import Metrics
+
+Health: TypeAlias = Literal["ok", "loading", "unhealthy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """`health` `loading` and `unhealthy` answer `/health` with the profile's status; `uptime` is seconds."""
 
-    health: Literal["ok", "loading", "unhealthy"] = "ok"
+    health: Health = "ok"
     uptime: float = 0.0
     metrics: Metrics = field(default_factory=Metrics)

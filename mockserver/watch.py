@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mockserver.brain import ScriptBrain, answerer_of
+from mockserver.brain import ScriptBrain
 from mockserver.errors import MockError
 from mockserver.script import Script
 
@@ -58,7 +58,7 @@ class Watcher:
         try:
             script = self._load()
             settings = dataclasses.replace(server.settings, script=script)
-            answerer_of(settings.read().profile or settings.profile)
+            settings.answerer(settings.read().profile)
         except (MockError, OSError, ValueError) as error:
             self._tell(f"{error}; the script before it stays in force")
             return False

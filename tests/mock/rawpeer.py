@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mockserver.brain import answerer_of
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.journal import Exchange
 from mockserver.plan import Plan
@@ -29,6 +30,7 @@ class Given:
     faults: tuple[Any, ...] = ()
     connection: Any = ORDERLY
     explanation: Any = None
+    ticket: Any = None
 
 
 class Playing:
@@ -39,6 +41,12 @@ class Playing:
 
     def decide(self, request: Request) -> Given:
         return Given(self.choose(request))
+
+    def refuse(self, name: str, **values: Any) -> Plan:
+        return answerer_of("docs").refuse(name, **values)
+
+    def forget(self, exchange: Exchange) -> None:
+        """Nobody counts here."""
 
     def fresh(self) -> Playing:
         return self

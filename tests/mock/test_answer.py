@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from asking import CHAT, COMPLETIONS, MODELS, ask, chat, completion, events, marks, reply, status
+from asking import (
+    ANSWERERS,
+    CHAT,
+    COMPLETIONS,
+    MODELS,
+    ask,
+    chat,
+    completion,
+    events,
+    get,
+    marks,
+    post,
+    reply,
+    status,
+)
+
+from mockserver.frames import SOCKET
+from mockserver.reply import Error, ErrorBody, Text
+from mockserver.request import Request
+
+DOCS = ANSWERERS["docs"]
 
 PROFILES = sorted(MODELS)
 
@@ -40,3 +62,26 @@ def test_unknown_model() -> None:
         assert status(plan) == 404
         assert reply(plan)["error"]["code"] == "model_not_found"
         assert "nobody/nothing" in reply(plan)["error"]["message"]
+
+
+def test_the_account_is_the_usage() -> None:
+    """Of generated answers, of scripted ones, and of nothing else."""
+    for fields in (chat(), chat(n=3), chat(stream=True)):
+        usage: Any = reply(DOCS.plan(post(CHAT, {**fields, "stream": False})))["usage"]
+        account = DOCS.account(post(CHAT, fields))
+        assert account is not None
+        assert (account.prompt_tokens, account.tokens) == (usage["prompt_tokens"], usage["completion_tokens"])
+    request = post(CHAT, chat(), headers=())
+    assert DOCS.account(request) == DOCS.account(post(CHAT, chat()))
+    scripted = DOCS.account(request, Text("a b c"))
+    assert scripted is not None
+    assert scripted.tokens == 3
+    assert DOCS.account(request, Error(ErrorBody())) is None
+    message = Request("POST", "/ws", body=b'{"content":"Hello!"}', http_version=SOCKET)
+    assert DOCS.account(message) == DOCS.account(
+        Request("POST", CHAT, body=post(CHAT, chat()).body, http_version=SOCKET)
+    )
+    assert DOCS.account(message, Text("a b c")) is not None
+    assert DOCS.account(get("/health")) is None
+    assert DOCS.account(get("/nothing")) is None
+    assert DOCS.account(post(CHAT, {})) is None

@@ -88,7 +88,7 @@ def test_a_body_beyond_the_limit_is_refused() -> None:
         sent = asgi(app, "/", *messages)
         assert sent[0]["status"] == 413
         assert (b"connection", b"close") in sent[0]["headers"]
-        assert json.loads(sent[1]["body"])["error"]["message"] == "the request's body is larger than 3 bytes"
+        assert json.loads(sent[1]["body"])["error"]["message"] == "the body is larger than 3 bytes"
 
 
 def test_the_door_is_open_in_process() -> None:

@@ -58,7 +58,7 @@ def test_info() -> None:
     """The seed's four fields; models are those of the list; memory adds up."""
     info = reply(DOCS.plan(get("/v1/info"), status=Status(uptime=12.3456)))
     assert set(info) == {"version", "models", "gpu_memory", "uptime"}
-    assert info["uptime"] == 12.346
+    assert info["uptime"] == 12.3456
     assert info["models"] == [model["id"] for model in reply(DOCS.plan(get("/v1/models")))["data"]]
     assert info["gpu_memory"]["used"] + info["gpu_memory"]["free"] == info["gpu_memory"]["total"]
 

@@ -25,6 +25,7 @@ class Decided:
     faults: tuple[Any, ...] = ()
     connection: Any = ORDERLY
     explanation: Any = None
+    ticket: Any = None
 
 
 def exchange(number: int = 1, body: bytes = b"", plan: Plan = PLAN) -> Exchange:

@@ -59,22 +59,28 @@ def test_jitter_keeps_the_mean(distribution: Any, jitter: float) -> None:
 
 
 def test_slots_and_queue() -> None:
-    """Two run, one waits for the first free slot, the next is refused; one that leaves makes room at once."""
+    """Two run, one waits until one of them has left, the next is refused and told when; nobody overtakes who waits."""
     latency = Latency(itl=1.0, ttft=1.0, slots=2, queue=1)
     load, first, _ = _enter(latency, Load(), 0.0)
     load, _, _ = _enter(latency, load, 1.0)
     load, third, waits = _enter(latency, load, 2.0)
-    assert (third.start, waits[0]) == (3.0, 2.0)
-    assert (load.running(2.0), load.waiting(2.0)) == (2, 1)
+    assert (third.start, waits) == (None, (1.0, 1.0, 1.0))
+    assert (load.running, load.waiting) == (2, 1)
     _, refused, none = _enter(latency, load, 2.0)
     assert (refused, none) == (Full(1.0), ())
-    _, fourth, _ = _enter(latency, load.leave(first.number), 2.0)
-    assert isinstance(fourth, Turn)
-    assert load.at(3.5).running(3.5) == 2
+    load, started = load.leave(first.number, 2.5, 2)
+    assert (started, load.running, load.waiting) == ((third.number,), 2, 0)
+    load, fourth, _ = _enter(latency, load, 2.5)
+    assert fourth.start is None
+    load, started = load.leave(fourth.number, 2.6, 2)
+    assert (started, load.waiting) == ((), 0)
+    assert load.leave(fourth.number, 2.7, 2) == (load, ())
     unbounded = Latency(itl=1.0, ttft=1.0, slots=1)
     for _ in range(5):
         load, turn, _ = _enter(unbounded, load, 2.0)
         assert isinstance(turn, Turn)
+    assert load.fill(3.0, 4)[1] == (5, 6)
+    assert load.fill(3.0, None)[0].waiting == 0
 
 
 def test_a_full_server_is_slower() -> None:
@@ -90,19 +96,24 @@ def test_a_full_server_is_slower() -> None:
 def test_never_more_than_the_slots(arrivals: list[tuple[float, int]], slots: int, queue: int) -> None:
     """At no moment do more run than there are slots, or wait than the queue holds."""
     latency = Latency(itl=1.0, ttft=1.0, slots=slots, queue=queue)
-    now, load, turns = 0.0, Load(), []
+    now, load, order = 0.0, Load(), []
     for pause, tokens in arrivals:
         now += pause
+        for turn in load.turns:
+            if turn.start is not None and turn.start + turn.seconds <= now:
+                load, started = load.leave(turn.number, turn.start + turn.seconds, slots)
+                order += started
         load, turn, _ = _enter(latency, load, now, tokens)
         if isinstance(turn, Full):
-            later = now + turn.seconds + 1e-9
-            assert isinstance(_enter(latency, load, later, 1)[1], Turn)
-        else:
-            turns.append(turn)
-        assert load.running(now) <= slots
-        assert load.waiting(now) <= queue
-    for turn in turns:
-        assert sum(other.start <= turn.start < other.end for other in turns) <= slots
+            first = min(one.start + one.seconds for one in load.turns if one.start is not None)
+            assert turn.seconds == pytest.approx(max(0.0, first - now))
+            assert (load.running, load.waiting) == (slots, queue)
+        elif turn.start is not None:
+            order.append(turn.number)
+        assert load.running <= slots
+        assert load.waiting <= queue
+        assert not load.waiting or load.running == slots
+    assert order == sorted(order)
 
 
 @given(st.text(max_size=8), st.lists(st.text(alphabet="ab", max_size=8), max_size=4))
