@@ -110,7 +110,8 @@ class Status(Fault):
     `body`: any JSON as body; a text is sent as it is. Else `form`: `error` the documented envelope, `detail` and
     `detail-list` FastAPI's, `message` a bare `{"message": ...}`, `html` a proxy's page, `text`, `empty`.
     `retry_after`: seconds (fractions, 0 and negative ones too), any text (`soon`, an HTTP date; `date+5` is the HTTP
-    date 5 s after the response's own), or a list: one header each; absent where not given. `headers` are added and replace those of the same name.
+    date 5 s after the response's own), or a list: one header each; absent where not given. `headers` are added and
+    replace those of the same name.
     """
 
     status: StatusCode
