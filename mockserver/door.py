@@ -10,6 +10,7 @@
     GET    state     counters, unused rules and faults
     POST   heal      no fault from now on
     PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
+    PUT    health    "ok", "loading" or "unhealthy": what /health says; null: what script and server say
     PUT    seed      a number: where chance comes from
     PUT    keys      a list of API keys: requests with one of them, and no prefix, are this session's
     POST   release   {"barrier", "times"}: let go what a rule holds   -> {"released": n}
@@ -26,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
@@ -40,6 +41,8 @@ from mockserver.errors import MockError, ScriptError
 from mockserver.request import Request
 from mockserver.script import parse_script_text
 from mockserver.sessions import SessionCore, Sessions
+from mockserver.status import Health
+from mockserver.suggest import unknown
 from mockserver.verify import state_of
 
 WITHIN = 10.0
@@ -233,6 +236,15 @@ async def put_seed(request: HttpRequest, session: SessionCore, brain: ScriptBrai
     return answer({"seed": seed})
 
 
+async def put_health(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """What `/health` says."""
+    health = await _json(request)
+    if health is not None and health not in get_args(Health):
+        raise ScriptError(unknown("health", str(health), get_args(Health)))
+    brain.set_health(health)
+    return answer({"health": brain.health})
+
+
 async def release(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """Let go what waits at a barrier."""
     asked = await _json(request) if await request.body() else {}
@@ -276,6 +288,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/heal"): heal,
     ("PUT", "/faults"): put_faults,
     ("PUT", "/seed"): put_seed,
+    ("PUT", "/health"): put_health,
     ("POST", "/release"): release,
     ("POST", "/explain"): explain,
     ("POST", "/plan"): plan,

@@ -22,6 +22,7 @@ from mockserver.preview import Preview
 from mockserver.request import Request
 from mockserver.rule import Rule
 from mockserver.script import Script
+from mockserver.status import Health
 from mockserver.verdict import Limits
 from mockserver.verify import describe, near_misses, problems_of, state_of
 from mockserver.view import View
@@ -123,6 +124,11 @@ class Session:
     def release(self, barrier: str = "hold", times: int | None = None) -> int:
         """Let go the responses that wait at the barrier (`hold` of a rule), and those that will; or only `times`."""
         return self._server.run(self.brain.gates.release, barrier, times)
+
+    def health(self, health: Health | None) -> Self:
+        """What `/health` says from now on; None: what script and server say."""
+        self._server.run(self.brain.set_health, health)
+        return self
 
     def seed(self, seed: int) -> Self:
         """Where all that is random begins, from now on."""
