@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mockserver.plan import Head, Plan, Raw
+from mockserver.plan import Head, Plan, Raw, Stall
 from mockserver.plan_json import plan_to_json
 from mockserver.request import Request
 from mockserver.sent import sent
@@ -163,6 +163,15 @@ def _body(body: bytes) -> dict[str, str | None]:
         return {"body": None, "body_base64": base64.b64encode(body).decode()}
 
 
+def _closed_by(plan: Plan, ended: str, seconds: float) -> str | None:
+    """A silence without end is ended by the client, one with an end by the server, if the client stayed so long."""
+    if ended == "end":
+        return None
+    ending = plan.ending
+    left = ended == "stall" and isinstance(ending, Stall) and (ending.seconds is None or seconds < ending.seconds)
+    return "client" if ended == "client" or left else "server"
+
+
 class Journal:
     """The exchanges of one session. `forget` is told each that is too old to be kept."""
 
@@ -212,7 +221,7 @@ class Journal:
 
     def close(self, exchange: Exchange, ended: str, sent_bytes: int, seconds: float, late: float = 0.0) -> None:
         """The response of `exchange` has ended."""
-        exchange.closed_by = None if ended == "end" else "client" if ended == "client" else "server"
+        exchange.closed_by = _closed_by(exchange.plan, ended, seconds)
         if ended == "client" and sent(exchange.plan, exchange.request, sent_bytes).done:
             ended = "end"  # it has read `[DONE]`: there is nothing more to wait for
         exchange.ended = ended

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mockserver.calls import VOLATILE, Call, group, sent_of
 from mockserver.journal import Exchange
+from mockserver.plan import Stall
 from mockserver.sent import Sent
 
 Level = Literal["fail", "warn"]
@@ -288,7 +289,7 @@ def gave_up(case: Case) -> str:
     last, exchange = case.last, case.call.attempts[-1]
     if case.saw.answered or not case.saw.told or len(case.call.attempts) > case.limits.retries:
         return ""
-    if exchange.ended in ("client", "open") or (last.streamed and last.visible):
+    if exchange.ended == "open" or left(exchange) or (last.streamed and last.visible):
         return ""  # it waited long enough, or must not ask again
     wait = retry_after(last)
     if (wait is not None and wait > case.limits.patience) or (last.header("x-should-retry") or "").lower() == "false":
@@ -298,6 +299,14 @@ def gave_up(case: Case) -> str:
     if not transient and not broken:
         return ""
     return f"the failure (it {_ending(case)}) came before the first token, and only {len(case.call.attempts)} tried"
+
+
+def left(exchange: Exchange) -> bool:
+    """Whether the client closed first, be it in a planned silence."""
+    ending = exchange.plan.ending
+    if exchange.ended == "stall" and isinstance(ending, Stall):
+        return ending.seconds is None or exchange.seconds < ending.seconds
+    return exchange.ended == "client"
 
 
 def no_time_limit(case: Case) -> str:

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 import mockserver
-from mockserver import MockServer, Session, chat, cli, cut, status
+from mockserver import MockServer, Session, chat, cli, cut, stall, status
 from mockserver.assign import assign, script_from
 from mockserver.bundle import check, differences
 from mockserver.errors import ScriptError
 from mockserver.plan import Body, Head, Plan, Raw, Repeat, Stall, Wait
+from mockserver.request import Request
 from mockserver.script import parse_script
 from mockserver.timeline import LINES, lines, timeline
 from mockserver.watch import Watcher
@@ -307,3 +308,47 @@ def test_a_timeline_says_what_is_sent_when() -> None:
     many = Plan(tuple(Body(b"x") for _ in range(100)))
     assert len(lines(many)) == LINES + 1
     assert "more" in lines(many)[LINES - 5]
+
+
+def test_a_client_that_left_is_replayed_as_one(session: Session, tmp_path: Path) -> None:
+    """The replay leaves after as many bytes, and that counts as the same."""
+    session.on(chat()).fail(stall(after_events=1)).reply("one two")
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode()
+    with urllib.request.urlopen(f"{session.url}/v1/chat/completions", body, timeout=5) as response:
+        assert response.read(5) == b"data:"
+    assert session.wait_for(1)[0].ended == "stall"
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(session.bundle()))
+    assert cli.main(["replay", str(path)]) == 0
+
+
+def test_replay_can_only_serve(session: Session, tmp_path: Path) -> None:
+    """The script of the bundle, for a client of one's own."""
+    session.on(chat(), name="kept").reply("x")
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(session.bundle()))
+    command = [sys.executable, "-m", "mockserver", "replay", "--serve", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[3]
+        with urllib.request.urlopen(f"{base}/_mock/script", timeout=5) as response:
+            assert json.load(response)["rules"][0]["name"] == "kept"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
+def test_a_preview_says_what_will_be_waited_for(session: Session) -> None:
+    """Barriers, functions that are awaited, replies that cannot be made, no rule at all."""
+
+    async def later(asked: Any) -> str:
+        return "x"
+
+    request = Request("POST", "/v1/chat/completions", body=b'{"messages": []}')
+    assert "the script has no rules" in str(session.preview(request))
+    session.on(chat()).hold("gate").reply(later)
+    told = session.preview(request)
+    assert "held at 'gate' until released" in str(told)
+    assert "made by an asynchronous function" in str(told)
+    assert told.to_json()["made_later"]
+    session.load([{"reply": {"template": "{{ nothing }}"}}])
+    assert "this fails the test: rule rules[0]: the reply could not be made" in str(session.preview(request))

@@ -107,7 +107,7 @@ GOOD: dict[str, tuple[list[Try], Saw]] = {
     "asks again after a 503": ([Try(DOWN), Try(DOWN, at=0.6), Try(at=1.9)], value()),
     "asks again after a reset before the head": ([Try((cut(after_bytes=0),)), Try(at=0.6)], value()),
     "raises at once on a 401": ([Try((status(401),))], error()),
-    "closes a silent stream and raises": ([Try(QUIET, streamed=True, ended="client", seconds=5.0)], error()),
+    "closes a silent stream and raises": ([Try(QUIET, streamed=True, seconds=5.0)], error()),
     "keeps the part to itself and asks again": ([Try(CUT, streamed=True), Try(at=0.6, streamed=True)], value()),
     "gives up where Retry-After is too long": ([Try((status(429, retry_after=3600),))], error()),
     "leaves after [DONE]": ([Try(streamed=True, ended="client")], value(None, *WORDS)),
@@ -203,6 +203,12 @@ def test_silence_must_be_told() -> None:
     """A call that went wrong and of which nobody says what the user saw is not passed over."""
     assert verdict([Try(CUT, streamed=True)], Saw()) == ("unreported",)
     assert verdict([Try()], Saw()) == ()
+
+
+def test_who_leaves_in_silence_before_the_first_token_need_not_ask_again() -> None:
+    """It has waited long enough; a close is a lost connection, and that may be cured."""
+    assert verdict([Try((stall(after_bytes=0),), streamed=True, seconds=5.0)], error()) == ()
+    assert verdict([Try((cut(after_bytes=0, how="fin"),), streamed=True, seconds=5.0)], error()) == ("gave-up",)
 
 
 def test_what_is_expected_can_be_said() -> None:
