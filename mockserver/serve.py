@@ -7,6 +7,7 @@ import errno
 import gc
 import re
 import sys
+from pathlib import Path
 
 from mockserver.assign import script_from
 from mockserver.cli import environment, fail, until_stopped
@@ -45,6 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--watch", action="store_true", help="read the script again when its file changes")
     add("--admin-token", default=environment(TOKEN, ""), help=f"who brings it may use the door ({TOKEN})")
     add("--seed", type=int, default=0, help="where all that is random begins (%(default)s)")
+    add("--tls", action="store_true", help="speak TLS, with a certificate made for this run")
+    add("--tls-ca", default=None, metavar="FILE", help="write the certificate that clients have to trust to FILE")
     add("--http", choices=PARSERS, default="auto", help="HTTP parser (%(default)s: httptools where installed)")
     add("--loop", choices=LOOPS, default="auto", help="event loop (%(default)s: uvloop where installed)")
     add(
@@ -61,6 +64,9 @@ def run(options: argparse.Namespace) -> int:
     if options.watch and options.script is None:
         fail("inferneo-mock serve: --watch needs --script FILE")
 
+    if options.tls_ca is not None and not options.tls:
+        fail("inferneo-mock serve: --tls-ca needs --tls")
+
     def load() -> Script:
         return script_from(options.script, options.set)
 
@@ -75,9 +81,12 @@ def run(options: argparse.Namespace) -> int:
             http=options.http,
             loop=options.loop,
             max_body=options.max_request_size,
+            tls=options.tls,
         )
     except (ValueError, ImportError) as error:
         fail(f"inferneo-mock serve: {error}")
+    if options.tls_ca is not None:
+        Path(options.tls_ca).write_bytes(server.ca_pem)
     try:
         server.start()
     except OSError as error:

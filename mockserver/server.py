@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -28,6 +29,7 @@ from mockserver.selfcheck import self_check
 from mockserver.session import Session
 from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
 from mockserver.suggest import unknown
+from mockserver.tls import identity
 from mockserver.watch import Watcher
 from mockserver.wire import protocol_class
 
@@ -44,6 +46,9 @@ class MockServer:
     where all that is random begins, `port` 0 takes a free one. `http` and `loop` choose parser and event loop; `auto`
     takes the fast ones where they are installed. `loop` means nothing under `async with`: the running loop serves.
 
+    `tls`: True makes a certificate for this one server, of an authority that clients find in `ca_file`; a context is
+    taken as it is.
+
     Raises `ScriptError` for a bad script, `ValueError` for another bad setting, `OSError` when the port is taken.
     """
 
@@ -58,7 +63,7 @@ class MockServer:
         loop: Literal["auto", "asyncio", "uvloop"] = "auto",
         *,
         strict: bool | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | bool | None = None,
         max_body: int = MAX_BODY,
         max_sessions: int = MAX_SESSIONS,
         admin_token: str | None = None,
@@ -77,7 +82,8 @@ class MockServer:
         self._wanted_port = self._port = port
         self._http = http
         self._loop_name = loop
-        self._tls = tls
+        self._identity = identity(host, tls)
+        self._ca_file: Path | None = None
         self._names = itertools.count(1)
         self._numbers = itertools.count(1)
         self._socket: socket.socket | None = None
@@ -103,7 +109,24 @@ class MockServer:
 
     def _url(self, host: str, port: int) -> str:
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-        return f"{'https' if self._tls else 'http'}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        return f"{'https' if self._identity else 'http'}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate of the authority that a client has to trust, as PEM. Raises `RuntimeError` without one."""
+        if self._identity is None or self._identity.ca_pem is None:
+            raise RuntimeError("the server has no authority of its own; make one with MockServer(tls=True)")
+        return self._identity.ca_pem
+
+    @property
+    def ca_file(self) -> Path:
+        """`ca_pem` in a file, for `verify=` and `SSL_CERT_FILE`; it goes when the server closes."""
+        if self._ca_file is None:
+            pem = self.ca_pem
+            with tempfile.NamedTemporaryFile(prefix="inferneo-mock-", suffix=".pem", delete=False) as file:
+                file.write(pem)
+            self._ca_file = Path(file.name)
+        return self._ca_file
 
     @property
     def profile(self) -> str:
@@ -238,7 +261,8 @@ class MockServer:
         def policy(connection: int) -> ConnectionPlan:
             return self.session_brain(session or "").connection(connection, time.monotonic())
 
-        return Listener(self.app, sock, http=self._http, session=session, numbers=numbers, policy=policy, tls=self._tls)
+        tls = None if self._identity is None else self._identity.context
+        return Listener(self.app, sock, http=self._http, session=session, numbers=numbers, policy=policy, tls=tls)
 
     def settle(self, name: str) -> None:
         """Let the session's port (the server's own: the default session's) listen as its faults say."""
@@ -316,6 +340,9 @@ class MockServer:
             self._forget()
 
     def _forget(self) -> None:
+        if self._ca_file is not None:
+            self._ca_file.unlink(missing_ok=True)
+            self._ca_file = None
         if self._socket is not None:
             self._socket.close()
         self._socket = self._thread = self._loop = self._stop = None
