@@ -66,8 +66,8 @@ def decide(
 ) -> tuple[State, Decision]:
     """The decision and the state after it. `extra`: faults for this one request (see `faults_of_header`)."""
     started = request.received if state.started is None else state.started
-    view = View(request, state.named)
-    number = script.index.first(view) if script.rules else None
+    view = View(request, state.named) if script.rules else None
+    number = None if view is None else script.index.first(view)
     hits, requests, named = state.hits, state.requests + 1, state.named
     hold: str | None = None
     label: str | None = None
@@ -98,7 +98,7 @@ def decide(
             request,
         )
     after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
-    if isinstance(reply, Template | Function):
+    if view is not None and isinstance(reply, Template | Function):
         try:
             made = make(reply, view, script.seed, call)
         except Exception as error:  # whatever a user's function raises is told, and fails the test
@@ -185,7 +185,7 @@ class _Work:
     __slots__ = ("connection", "faults", "places", "plan", "seed")
 
     def __init__(self, plan: Plan, seed: int) -> None:
-        self.plan = plan
+        self.plan = plan if type(plan.steps) is tuple else Plan(tuple(plan.steps), plan.ending)
         self.seed = seed
         self.connection = ORDERLY
         self.faults: list[Fault] = []
