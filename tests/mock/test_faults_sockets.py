@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -17,14 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rawpeer import DATE, STACKS, ask, connect, playing, read_all, reset
+from playable import faulty, planned, tamed, until
+from rawpeer import STACKS, ask, connect, playing, read_all, reset
 from strategies import fault_lists, plans, stream_plan
 
 from mockserver import MockServer
 from mockserver.catalogue import example_fault
 from mockserver.faults import Fault, kinds, parse_fault
-from mockserver.lower import lower
-from mockserver.plan import Close, Head, Plan, Raw, Repeat, Stall, Step, Wait
+from mockserver.plan import Plan
 from mockserver.request import Request
 from mockserver.session import Session
 
@@ -41,55 +40,6 @@ REQUESTS = [
     for body in ASKED
 ]
 RULES = [{"match": {"tools": ["f"]}}, {"reply": {"text": "Grüße, one two three"}}]
-
-
-def tame(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The same, in no time: waits are cut short, what is endless comes three times, heads have a known date."""
-    found: list[Step] = []
-    for step in steps:
-        match step:
-            case Wait(seconds):
-                found.append(Wait(min(seconds, 0.0002)))
-            case Repeat(inner, times):
-                found.append(Repeat(tame(inner), 3 if times is None else min(times, 3)))
-            case Head(status, headers, reason) if status >= 200 and not any(n.lower() == b"date" for n, _ in headers):
-                found.append(Head(status, (*headers, DATE), reason))
-            case _:
-                found.append(step)
-    return tuple(found)
-
-
-def tamed(plan: Plan) -> Plan:
-    """The plan, in no time."""
-    return Plan(tame(plan.steps), Stall(0.002) if isinstance(plan.ending, Stall) else plan.ending)
-
-
-def faulty(plan: Plan, faults: tuple[Fault, ...], seed: int) -> Plan:
-    """The plan with all faults in it."""
-    rng = Random(seed)
-    for fault in faults:
-        plan = fault.apply(plan, rng)
-    return tamed(plan)
-
-
-def planned(plan: Plan) -> tuple[bytes, str, str]:
-    """What the peer is to get of a plan: the bytes, how its socket ends, and what the journal calls it."""
-
-    def flat(steps: tuple[Step, ...]) -> bytes:
-        return b"".join(
-            step.data if isinstance(step, Raw) else flat(step.steps) * (step.times or 0)
-            for step in steps
-            if isinstance(step, Raw | Repeat)
-        )
-
-    data = flat(lower(plan, method="GET", keep_alive=False).steps)
-    match plan.ending:
-        case Close(how):
-            return data, "rst" if how == "rst" else "fin", how
-        case Stall():
-            return data, "fin", "stall"
-        case _:
-            return data, "fin", "end"
 
 
 def got(server: MockServer, number: int) -> tuple[bytes, str]:
@@ -149,16 +99,6 @@ def patient(port: int, requests: list[bytes], leave: Callable[[socket.socket], N
             leave(peer)
     except OSError:
         pass  # refused, black hole, reset: all is well, nothing must be left
-
-
-def until(true: Callable[[], Any]) -> bool:
-    """Whether it becomes true within 10 s."""
-    limit = time.monotonic() + 10
-    while not true():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def open_files() -> int:
