@@ -1,0 +1,64 @@
+"""The README promises only what runs, word for word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import mockserver
+from mockserver.dsl import on
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+CELLS = re.findall(r"^\| [^|]+ \| `([^`]+)` \|$", README, re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    return [code for kind, code in BLOCKS if kind == language]
+
+
+def test_the_first_test_passes(pytester: pytest.Pytester) -> None:
+    """The downstream test is a file that pytest runs, with nothing but the plugin."""
+    (code,) = blocks("python")
+    pytester.makepyfile(test_report=code)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "test_report.py")
+    result.assert_outcomes(passed=code.count("def test_"))
+
+
+def test_the_script_is_one() -> None:
+    """The YAML is accepted, and says what the table says in Python."""
+    from mockserver.script import parse_script_text
+
+    (text,) = blocks("yaml")
+    (rule,) = parse_script_text(text.encode()).rules
+    assert rule.name == "flaky report"
+    assert rule.calls == 2
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_line_of_the_table_is_python(cell: str) -> None:
+    """What stands in the table can be written, and makes a rule."""
+    names = {name: getattr(mockserver, name) for name in ("chat", "status", "cut", "stall", "delay", "bad_json", "drop")}
+    draft = eval(cell if cell.startswith("on(") else f"on(chat()){cell}", names | {"on": on})
+    assert draft.rule.replies or draft.rule.faults
+
+
+def test_the_table_is_read() -> None:
+    """The pattern above finds the table."""
+    assert len(CELLS) >= 8
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    """`.ci/run` is the README's test command and nothing else."""
+    command = next(code.strip() for code in blocks("bash") if "tox" in code)
+    assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the README is a file."""
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
