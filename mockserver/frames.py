@@ -35,6 +35,10 @@ class Frames(Framer):
         """Nothing."""
         return b""
 
+    def chunks(self, head: Head) -> bool:
+        """Never: there are no chunks here."""
+        return False
+
     def body(self, data: bytes) -> bytes:
         """A text frame; an empty piece is none."""
         return text_frame(data) if data else b""

@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import logging
+import os
 import re
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 from mockserver.assign import script_from
 from mockserver.cli import environment, fail, until_stopped
+from mockserver.latency import PRESETS
 from mockserver.script import Script
 from mockserver.server import LOOPS, PARSERS, MockServer
+from mockserver.service import API_KEY, MAX_CONCURRENT, MODEL_NAME, of_environment
+from mockserver.status import Health
 
 HOST, PORT, MAX_REQUEST_SIZE = "INFERNEO_HOST", "INFERNEO_PORT", "INFERNEO_MAX_REQUEST_SIZE"
 TOKEN = "INFERNEO_MOCK_TOKEN"
+
+LOG_LEVEL, LEVELS = "INFERNEO_LOG_LEVEL", ("debug", "info", "warning", "error", "critical")
 
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
@@ -57,6 +65,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help=f"largest request body (%(default)s; {MAX_REQUEST_SIZE})",
     )
+    told = parser.add_argument_group("who may ask, how much, how fast (a script may say otherwise)").add_argument
+    told("--api-key", action="append", dest="api_keys", metavar="KEY[@TIME]", help=f"ask for it; several ({API_KEY})")
+    told(
+        "--limits", metavar="LIMITS", help="per key: documented, JSON, or requests_per_minute=60,tokens_per_minute=9000"
+    )
+    told("--latency", metavar="LATENCY", help=f"{', '.join(PRESETS)}, or JSON (docs/latency.md)")
+    told("--speed", type=float, metavar="N", help="all times of the latency so many times as fast")
+    told("--max-concurrent", type=int, metavar="N", help=f"requests at once; more wait ({MAX_CONCURRENT})")
+    told("--health", choices=get_args(Health), default="ok", help="what /health says (%(default)s)")
+    told("--model", action="append", dest="models", metavar="NAME", help=f"serve it; several ({MODEL_NAME})")
+    told("--log-level", default=environment(LOG_LEVEL, "warning").lower(), choices=LEVELS, help=f"({LOG_LEVEL})")
+
+
+def service(options: argparse.Namespace) -> dict[str, Any]:
+    """What of the settings the command line says, else the environment."""
+    names = ("api_keys", "limits", "latency", "speed", "max_concurrent", "health", "models")
+    said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return {**of_environment(os.environ), **said}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.tls_ca is not None and not options.tls:
         fail("inferneo-mock serve: --tls-ca needs --tls")
+
+    logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(message)s")
 
     def load() -> Script:
         return script_from(options.script, options.set)
@@ -81,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
             http=options.http,
             loop=options.loop,
             max_body=options.max_request_size,
+            **service(options),
             tls=options.tls,
         )
     except (ValueError, ImportError) as error:

@@ -14,7 +14,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -26,8 +26,10 @@ from mockserver.doorkeeper import doorkeeper
 from mockserver.listener import Listener, bound
 from mockserver.script import Script
 from mockserver.selfcheck import self_check
+from mockserver.service import settings
 from mockserver.session import Session
 from mockserver.sessions import MAX_SESSIONS, SessionCore, Sessions
+from mockserver.status import Health
 from mockserver.suggest import unknown
 from mockserver.tls import identity
 from mockserver.watch import Watcher
@@ -49,6 +51,10 @@ class MockServer:
     `tls`: True makes a certificate for this one server, of an authority that clients find in `ca_file`; a context is
     taken as it is.
 
+    `api_keys` (`KEY`, `KEY@2026-12-31T23:59:59Z`) are asked for; `limits` hold per key (`{"requests_per_minute": 60}`,
+    or `"documented"`: those of the profile); `latency` is a preset or settings (docs/latency.md), `speed` divides its
+    times, `max_concurrent` is its slots; `health` is what `/health` says; `models` are those that are served.
+
     Raises `ScriptError` for a bad script, `ValueError` for another bad setting, `OSError` when the port is taken.
     """
 
@@ -67,13 +73,31 @@ class MockServer:
         max_body: int = MAX_BODY,
         max_sessions: int = MAX_SESSIONS,
         admin_token: str | None = None,
+        api_keys: Sequence[str] = (),
+        limits: Any = None,
+        latency: Any = None,
+        speed: float | None = None,
+        max_concurrent: int | None = None,
+        health: Health = "ok",
+        models: Sequence[str] = (),
+        cors_origins: Sequence[str] = (),
     ) -> None:
         if loop not in LOOPS:
             raise ValueError(unknown("event loop", loop, LOOPS))
         if http not in PARSERS:
             raise ValueError(unknown("HTTP parser", http, PARSERS))
         self.host = host
-        self.settings = Settings(profile=profile, script=script, seed=seed, strict=strict).parsed()
+        self.settings = settings(
+            Settings(profile=profile, script=script, seed=seed, strict=strict).parsed(),
+            api_keys=api_keys,
+            limits=limits,
+            latency=latency,
+            speed=speed,
+            max_concurrent=max_concurrent,
+            health=health,
+            models=models,
+            cors_origins=cors_origins,
+        )
         self._listeners: dict[str | None, Listener] = {}
         self.sessions = Sessions(lambda name: self._brain(self.settings, name), max_sessions)
         self.sessions.get("")
