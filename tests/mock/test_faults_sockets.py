@@ -135,7 +135,6 @@ def test_the_whole_catalogue_leaves_nothing(http: str, loop: str) -> None:
             return not unused()
 
         assert until(again), unused()
-        played = {exchange.ended for session in sessions for exchange in session.journal}
         for kind, session in zip(kinds(), sessions, strict=True):
             if kind in DEAF:
                 session.close()
@@ -144,6 +143,7 @@ def test_the_whole_catalogue_leaves_nothing(http: str, loop: str) -> None:
         assert until(lambda: not server.run(lambda: any(one._state.connections for one in listeners)))
         # This very question is a task of its own, in `idle` as well.
         assert until(lambda: server.run(lambda: len(asyncio.all_tasks())) == idle)
+    played = {exchange.ended for session in sessions for exchange in session.journal}
     assert played >= {"end", "fin", "rst", "client"}
     assert "open" not in played
     assert set(threading.enumerate()) == threads
