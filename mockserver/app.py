@@ -29,6 +29,8 @@ from mockserver.wire import EXTENSION, Wire
 
 logger = logging.getLogger("mockserver")
 
+NOBODY = ("", 0)
+
 MAX_BODY = 10 << 20
 """The largest request body that is read, in bytes (docs: INFERNEO_MAX_REQUEST_SIZE, 10MB)."""
 
@@ -121,6 +123,7 @@ class App:
             wire.on_connection if wire is not None else 1,
             session.requests,
             now,
+            (scope.get("client") or NOBODY)[0],
         )
         try:
             decision = session.decide(request) if len(body) <= self.max_body else self._too_large(session)

@@ -19,6 +19,7 @@ from mockserver.admission import changed as changed_terms
 from mockserver.answer import Answerer
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
+from mockserver.doorkeeper import is_loopback
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
 from mockserver.frames import SOCKET
@@ -128,8 +129,8 @@ def check_fixtures(script: Script) -> None:
 class ScriptBrain:
     """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it.
 
-    `overrides`: whether a request may carry faults in `X-Inferneo-Fault`. `changed` is called after every arming.
-    `exchanges` gives those of the session's journal, for the counters.
+    `overrides`: whether a request of this host may carry faults in `X-Inferneo-Fault`. `changed` is called after every
+    arming. `exchanges` gives those of the session's journal, for the counters.
     """
 
     __slots__ = (
@@ -181,6 +182,10 @@ class ScriptBrain:
 
     # deciding
 
+    def heeds(self, request: Request) -> bool:
+        """Whether the request may say what goes wrong with it: only one that comes from this host."""
+        return self.overrides and (not request.peer or is_loopback(request.peer))
+
     def decide(self, request: Request) -> Decision:
         """What `request` gets."""
         if self._terms is None:
@@ -195,7 +200,7 @@ class ScriptBrain:
         return self._served(request, decision, who)
 
     def _decided(self, request: Request) -> Decision:
-        extra = faults_of_header(request) if self.overrides and request.header(OVERRIDE) is not None else ()
+        extra = faults_of_header(request) if request.header(OVERRIDE) is not None and self.heeds(request) else ()
         self.state, decision = decide(self.script, self.state, request, self.answer, extra)
         if decision.failure is not None:
             self.failures.append(decision.failure)

@@ -26,7 +26,7 @@ class Request:
     `path` is decoded and without the session's prefix, `raw_path` is as it was sent (without the query). `headers`
     have lower-case names, in order. `connection` numbers the connections of the server from 1, `on_connection` the
     requests of that connection from 1, `number` the requests of the session from 1. `received` is the server's
-    monotonic clock in seconds.
+    monotonic clock in seconds. `peer` is the client's address; empty: there is none, it is of this process or host.
     """
 
     method: str
@@ -41,6 +41,7 @@ class Request:
     on_connection: int = 1
     number: int = 1
     received: float = 0.0
+    peer: str = ""
     _parsed: Any = field(default=_UNREAD, repr=False, compare=False)
 
     def header(self, name: bytes) -> bytes | None:
