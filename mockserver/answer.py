@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from mockserver import ask, generate, latency, pages, recorded, render, route, scripted
+from mockserver.flow import Flow
 from mockserver.frames import SOCKET
 from mockserver.models_list import Models
 from mockserver.plan import Body, Head, Headers, Plan
@@ -218,8 +219,14 @@ class Answerer:
             reply = reply if isinstance(kept, Plan) else kept
         if reply.pacing == NO_PACING:
             return plan
-        cost = self.account(request, reply, seed=seed)
-        waits = latency.gaps(reply.pacing, seed * 1_000_003 + request.number)
+        flow, pacing = plan.steps, reply.pacing
+        if isinstance(flow, Flow) and pacing.coalesce:
+            plan = flow.coalesced().plan(plan.ending)
+        if not (pacing.ttft or pacing.itl or pacing.jitter):
+            return plan
+        streamed = isinstance(flow, Flow) and flow.layout.marked
+        cost = None if streamed else self.account(request, reply, seed=seed)
+        waits = latency.gaps(pacing, seed * 1_000_003 + request.number)
         return latency.pace(plan, waits, 1 if cost is None else cost.tokens)
 
     def _remember(self, key: tuple[str, bytes, int, int], reply: Reply | None, made: Prepared) -> None:
@@ -246,6 +253,9 @@ def with_headers(plan: Plan, headers: Headers) -> Plan:
     """The plan with more header fields on its head: rate limits, origins."""
     if not headers:
         return plan
+    if isinstance(plan.steps, Flow):
+        head = plan.steps.head
+        return plan.steps.with_head(Head(head.status, (*head.headers, *headers), head.reason)).plan(plan.ending)
     steps = (
         Head(step.status, (*step.headers, *headers), step.reason) if isinstance(step, Head) else step
         for step in plan.steps

@@ -14,9 +14,11 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from mockserver.errors import MockError
+from mockserver.flow import Flow
 from mockserver.plan import Body, Plan, Step, Wait
 from mockserver.reply import Pacing
 from mockserver.suggest import unknown
@@ -230,15 +232,23 @@ def cached_tokens(prompt: str, tokens: int, seen: Sequence[str]) -> int:
 
 def gaps(pacing: Pacing, seed: int) -> Iterator[float]:
     """The waits of a scripted pacing: to the first token, then between tokens, for ever."""
-    rng = random.Random(pacing.seed if pacing.seed is not None else seed)
+    if not pacing.jitter:
+        return chain((pacing.ttft,), repeat(pacing.itl))
+    return _jittered(pacing, random.Random(pacing.seed if pacing.seed is not None else seed))
+
+
+def _jittered(pacing: Pacing, rng: random.Random) -> Iterator[float]:
     wait = pacing.ttft
     while True:
-        yield max(0.0, wait + (rng.uniform(-pacing.jitter, pacing.jitter) if pacing.jitter else 0.0))
+        yield max(0.0, wait + rng.uniform(-pacing.jitter, pacing.jitter))
         wait = pacing.itl
 
 
 def pace(plan: Plan, waits: Iterator[float], tokens: int = 1) -> Plan:
     """The plan with its waits: before each event that holds tokens, or, for a whole body, all before the head."""
+    flow = plan.steps
+    if isinstance(flow, Flow) and flow.waits is None and flow.layout.marked:
+        return flow.paced(flow.layout.timed(waits)).plan(plan.ending)
     if not any(isinstance(step, Body) and step.mark for step in plan.steps):
         total = sum(wait for wait, _ in zip(waits, range(max(1, tokens)), strict=False))
         return Plan((Wait(total), *plan.steps), plan.ending) if total > 0 else plan

@@ -119,17 +119,10 @@ class Framer:
         status = head.status
         if 100 <= status < 200:
             return before + block + b"\r\n"
-        if self._bodyless or status in (204, 304):
-            self._mode = _NOTHING
-        elif chunked:
-            self._mode = _CHUNKED
-        elif length:
-            self._mode = _LENGTH
-        elif self._old:
-            self._mode = _BARE
+        mode = self._mode = self._framing(status, length, chunked)
+        if mode == _BARE:
             self.closes = True
-        else:
-            self._mode = _CHUNKED
+        elif mode == _CHUNKED and not chunked:
             block += b"transfer-encoding: chunked\r\n"
         if closes:
             self.closes = True
@@ -138,6 +131,20 @@ class Framer:
         if not dated and self._date:
             return b"%b%bdate: %b\r\n\r\n" % (before, block, self._date)
         return before + block + b"\r\n"
+
+    def _framing(self, status: int, length: bool, chunked: bool) -> int:
+        if self._bodyless or status in (204, 304):
+            return _NOTHING
+        if chunked:
+            return _CHUNKED
+        if length:
+            return _LENGTH
+        return _BARE if self._old else _CHUNKED
+
+    def chunks(self, head: Head) -> bool:
+        """Whether the body behind `head` will go out in chunks."""
+        _, length, chunked, *_ = _render(head)
+        return head.status >= 200 and self._framing(head.status, length, chunked) == _CHUNKED
 
     @property
     def chunked(self) -> bool:

@@ -2,8 +2,9 @@
 
 Laws: the deadlines of a response are absolute, counted from its start, so a late event never delays the next; nothing
 is sent before its deadline; what is late is sent at once. Every piece of a body is a write of its own, except that a
-head goes out with the piece right behind it, and the last chunk with the piece before it. A transport that is full is
-waited for. The peer's leaving ends the play at once. Before a cut all bytes before it have left the host.
+head goes out with the piece right behind it, and the last chunk with the piece before it; of a coalesced flow all that
+is due at once goes out together. A transport that is full is waited for. The peer's leaving ends the play at once.
+Before a cut all bytes before it have left the host.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from mockserver.clock import Clock, Handle
 from mockserver.errors import PlanError
-from mockserver.lower import Framer, lower_steps
+from mockserver.flow import Flow
+from mockserver.lower import LAST_CHUNK, Framer, lower_steps
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Step, Wait
 from mockserver.wire import EXTENSION, Wire
 
@@ -23,11 +25,13 @@ TURN = 2 << 20
 
 FOREVER = float("inf")
 
+_NONE: Iterator[bytes | float] = iter(())
+
 
 def whole(plan: Plan, framer: Framer) -> bytes | None:
     """All bytes of a plain response (one head, one body, no waits, ended in order), else None."""
     steps = plan.steps
-    if len(steps) == 2 and type(plan.ending) is End:
+    if type(steps) is tuple and len(steps) == 2 and type(plan.ending) is End:
         head, body = steps
         if type(head) is Head and type(body) is Body:
             return framer.head(head) + framer.body(body.data) + framer.end()
@@ -119,12 +123,16 @@ class Player:
     """
 
     __slots__ = (
+        "_at",
+        "_bytes",
         "_clock",
         "_due",
         "_ending",
+        "_flow",
         "_framer",
         "_future",
         "_pieces",
+        "_planned",
         "_stalling",
         "_tell",
         "_timer",
@@ -147,7 +155,17 @@ class Player:
         self._clock = clock
         self._ending = plan.ending
         self._framer = framer
-        self._pieces = pieces(plan, framer)
+        steps = plan.steps
+        self._flow: Flow | None = None
+        self._bytes = b""
+        self._pieces: Iterator[bytes | float] = _NONE
+        if isinstance(steps, Flow) and steps.layout.plain and type(plan.ending) is End and framer.chunks(steps.head):
+            self._flow = steps
+            self._bytes = framer.head(steps.head)
+        else:
+            self._pieces = pieces(plan, framer)
+        self._at = 0
+        self._planned = False
         self._due = 0.0
         self._timer: Handle | None = None
         self._future: asyncio.Future[None] | None = None
@@ -161,10 +179,13 @@ class Player:
             self._lost()
             return
         wire.on_lost = self._lost
+        run = self._run
+        if self._flow is not None:
+            run = self._stream if self._flow.waits is None else self._stream_paced
         if wire.paused:
-            wire.on_resume = self._run
+            wire.on_resume = run
         else:
-            self._run()
+            run()
 
     async def wait(self) -> None:
         """Return when the play has ended."""
@@ -196,6 +217,88 @@ class Player:
                 until -= 1024
             if self.sent > until:
                 self._timer = self._clock.call_soon(self._run)
+                return
+        self._timer = None
+        self._finish()
+
+    def _stream(self) -> None:
+        """Send a flow as fast as it goes: slices of what is filled in one go."""
+        flow, wire = self._flow, self.wire
+        assert flow is not None
+        write = wire.send
+        wire.on_resume = None
+        ends = flow.layout.joined[1]
+        at, last = self._at, len(ends) - 1
+        if not at:
+            self._bytes = b"%b%b%b" % (self._bytes, flow.wire(), self._framer.end())
+            if flow.coalesce:
+                at = last
+        data = self._bytes
+        before = len(data) - ends[last] - len(LAST_CHUNK)
+        start = self.sent
+        sent, until = start, start + TURN
+        while at <= last:
+            end = ends[at] + before if at < last else len(data)
+            write(data[sent:end])
+            sent = end
+            at += 1
+            until -= 1024
+            if wire.paused or sent > until:
+                self._at, self.sent = at, sent
+                if wire.paused:
+                    wire.on_resume = self._stream
+                else:
+                    self._timer = self._clock.call_soon(self._stream)
+                return
+        self.sent = sent
+        self._timer = None
+        self._finish()
+
+    def _stream_paced(self) -> None:
+        """Send those events of a flow that are due, and plan the next."""
+        flow, wire = self._flow, self.wire
+        assert flow is not None
+        assert flow.waits is not None
+        wire.on_resume = None
+        waits, coalesce, held = flow.waits, flow.coalesce, self._bytes
+        at, count = self._at, len(flow.waits)
+        until = self.sent + TURN
+        while at < count:
+            if waits[at] > 0:
+                if not self._planned:
+                    self._planned = True
+                    self._due += waits[at]
+                late = self._clock.now() - self._due
+                if held and (late < 0 or not coalesce):
+                    wire.send(held)
+                    self.sent += len(held)
+                    held = b""
+                if late < 0:
+                    self._at, self._bytes = at, b""
+                    self._timer = self._clock.call_at(self._due, self._stream_paced)
+                    return
+                self._planned = False
+                if late > self.late:
+                    self.late = late
+            piece = flow.chunk(at)
+            at += 1
+            if held:
+                piece = held + piece
+                held = b""
+            if at == count:
+                piece += self._framer.end()
+            elif coalesce:
+                held = piece
+                continue
+            wire.send(piece)
+            self.sent += len(piece)
+            until -= 1024
+            if wire.paused or self.sent > until:
+                self._at, self._bytes = at, b""
+                if wire.paused:
+                    wire.on_resume = self._stream_paced
+                else:
+                    self._timer = self._clock.call_soon(self._stream_paced)
                 return
         self._timer = None
         self._finish()
@@ -255,7 +358,7 @@ class Player:
         self.ended = ended
         if self._tell is not None:
             self._tell(self)
-        self._pieces = iter(())
+        self._pieces, self._flow, self._bytes = _NONE, None, b""
         future = self._future
         if future is not None and not future.done():
             future.set_result(None)

@@ -6,11 +6,11 @@ gets equal bytes but for two holes. The holes are the control characters NUL and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mockserver.flow import CREATED, ID, Flow, Layout
 from mockserver.plan import Body, End, Head, Headers, Plan
 
-ID, CREATED = b"\0", b"\1"
 HOLES = {"id": ID, "created": CREATED}
 _END = End()
 
@@ -26,7 +26,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A response with holes: a `whole` one has its length told in the head, a stream has a step per event."""
+    """A response with holes: a `whole` one has its length told in the head, a stream is a `Flow`.
+
+    `layouts`: those of the stream, by how long the id and the time of creation are.
+    """
 
     status: int
     headers: Headers
@@ -34,6 +37,7 @@ class Prepared:
     whole: bool
     head: Head
     account: Account | None = None
+    layouts: dict[tuple[int, int], Layout] = field(default_factory=dict, repr=False, compare=False)
 
     def fill(self, identity: bytes, created: bytes) -> Plan:
         """The plan for one request."""
@@ -41,8 +45,11 @@ class Prepared:
             data = self.parts[0][0].replace(ID, identity).replace(CREATED, created)
             length = (b"content-length", b"%d" % len(data))
             return Plan((Head(self.status, (length, *self.headers)), Body(data)), _END)
-        steps = [Body(data.replace(ID, identity).replace(CREATED, created), mark) for data, mark in self.parts]
-        return Plan((self.head, *steps), _END)
+        sizes = (len(identity), len(created))
+        layout = self.layouts.get(sizes)
+        if layout is None:
+            layout = self.layouts[sizes] = Layout(self.parts, *sizes)
+        return Flow(self.head, layout, identity, created).plan(_END)
 
 
 def prepare(plan: Plan, account: Account | None = None) -> Prepared:

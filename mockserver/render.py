@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from mockserver.flow import ID
 from mockserver.model import Choice
 from mockserver.plan import Body, Head, Headers, Plan
-from mockserver.prepared import ID, Account
+from mockserver.prepared import Account
 from mockserver.profile import Profile, Shape
 from mockserver.refuse import respond
 

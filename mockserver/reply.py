@@ -33,13 +33,16 @@ class Pacing:
     """When the pieces of a reply are due: `ttft` seconds to the first token, then `itl` between tokens.
 
     Each gap is lengthened or shortened by up to `jitter` seconds, drawn from `seed` (None: the session's seed), never
-    below 0. A reply that is not streamed is due when its last token would be.
+    below 0. A reply that is not streamed is due when its last token would be. `coalesce`: events that are due at once
+    share a write, which is cheaper for load tests, but a client that takes each read for an event is not found out; the
+    events of a response that a fault has changed are sent one by one.
     """
 
     ttft: Seconds = 0.0
     itl: Seconds = 0.0
     jitter: Seconds = 0.0
     seed: int | None = None
+    coalesce: bool = False
 
 
 NO_PACING = Pacing()

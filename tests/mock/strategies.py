@@ -210,7 +210,7 @@ matchers: st.SearchStrategy[Matcher] = st.recursive(
     max_leaves=4,
 )
 
-pacings = st.builds(Pacing, seconds, seconds, seconds, st.none() | st.integers(0, 9))
+pacings = st.builds(Pacing, seconds, seconds, seconds, st.none() | st.integers(0, 9), st.booleans())
 frame: dict[str, st.SearchStrategy[Any]] = {"pacing": pacings, "headers": headers}
 texts = st.builds(Text, words, st.none() | st.sampled_from(["stop", "length"]), **frame)
 calls = st.builds(
