@@ -321,6 +321,9 @@ class ScriptBrain:
         plan = self._treatment(connection, now)
         if plan is not ORDERLY:
             self._fired(lambda fault: fault.connect(ORDERLY) != ORDERLY)
+            if self.state.started is None:
+                # No request may ever come through, and `when.until` has to end some time.
+                self.state = dataclasses.replace(self.state, started=now)
         return plan
 
     def listening(self, now: float) -> ConnectionPlan:

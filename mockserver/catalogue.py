@@ -34,20 +34,22 @@ _HEAD = """# The fault catalogue
 Made from the classes in `mockserver/faults` by `python -m mockserver.catalogue`; a test fails when it differs.
 
 A fault is an object with a `kind` and settings, in a rule's `faults` (one list per call), in a script's `faults` (every
-request and connection), in `PUT /_mock/faults`, or in the request header `X-Inferneo-Fault`. In Python:
-`fault("cut", after_events=2)`. Times are seconds, sizes are bytes. The faults of a list act in its order, each on what
-those before it made. A fault that finds nothing to do (no such mark, fewer events) leaves the response as it is and is
+request and connection), in `PUT /_mock/faults`, or in the request header `X-Inferneo-Fault` (only peers on this host
+are heeded). In Python: `fault("cut", after_events=2)`. Times are seconds, sizes are bytes. The faults of a list act in
+its order, each on what those before it made. What clients do under each is in [faults-measured.md](faults-measured.md).
+A fault that finds nothing to do (no such mark, fewer events) leaves the response as it is and is
 reported as unused. A setting with no default is required.
 
 ## `when`: every fault has it
-All that is given must hold. Calls count from 1.
+All that is given must hold. Calls count from 1. For faults of connections the accepted connections are counted; what
+the port does (`refused`, `syn-black-hole`) is settled when the fault is armed, as for the first of them.
 
 | setting | means |
 |---|---|
 | `first` | only the first n calls (behind those that `after` skips) |
 | `after` | not the first n calls |
 | `every` | each n-th of the calls left |
-| `until` | not later than so many seconds after the session's first request |
+| `until` | not later than so many seconds after the session's first request (or the first connection that it strikes) |
 | `probability` | 0 to 1; at 0 the response is byte for byte the one without the fault |
 | `seed` | where chance comes from; default: the session's seed |
 

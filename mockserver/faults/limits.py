@@ -122,7 +122,11 @@ class KeyExpired(Fault):
 @fault("overload", "api", queue=12, seconds=0.2, retry_after=1)
 @dataclass(frozen=True, slots=True)
 class Overload(Fault):
-    """503 `server_overloaded` after `seconds` in the queue; the message says how long it is, `x-queue-depth` too."""
+    """503 `server_overloaded` after `seconds` in the queue; the message says how long it is, `x-queue-depth` too.
+
+    These are set. A server that slows down and refuses as more requests are open at once is the script's `latency`
+    (`overloaded`, or `slots`, `queue` and `slow_down` of one's own; docs/latency.md).
+    """
 
     queue: Positive = 100
     seconds: Seconds = 0.0

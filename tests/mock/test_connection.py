@@ -15,6 +15,8 @@ import pytest
 from rawpeer import STACKS, ask, connect, read_all, read_exactly
 
 from mockserver import MockServer
+from mockserver.brain import ScriptBrain, Settings
+from mockserver.request import Request
 from mockserver.session import Session
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
@@ -68,6 +70,33 @@ def test_when_counts_connections(http: str, loop: str) -> None:
         session.heal()
         with connect(server) as peer:
             assert healthy(peer)
+
+
+@stacks
+def test_when_knows_numbers_of_connections(http: str, loop: str) -> None:
+    """Behind the first, each second one: 3 and 5 of six, each with its real number."""
+    with armed(http, loop, {"kind": "accept-reset", "when": {"after": 1, "every": 2}}) as (server, session):
+        struck = []
+        for number in range(1, 7):
+            try:
+                with connect(server) as peer:
+                    peer.sendall(ask("/health"))
+                    if not peer.recv(1):
+                        struck.append(number)
+            except ConnectionError:
+                struck.append(number)
+        assert struck == [3, 5]
+        assert [exchange.request.connection for exchange in session.wait_for(4)] == [1, 2, 4, 6]
+
+
+def test_when_knows_the_time_of_connections() -> None:
+    """`until` counts from the session's first request, else from the first connection that was struck."""
+    script = {"faults": [{"kind": "accept-reset", "when": {"until": 5}}]}
+    brain = ScriptBrain(Settings(script=script))
+    assert [brain.connection(1, now).on_accept for now in (100.0, 105.0, 105.1)] == ["reset", "reset", "none"]
+    brain = ScriptBrain(Settings(script=script))
+    brain.decide(Request("GET", "/health", received=50.0))
+    assert [brain.connection(1, now).on_accept for now in (55.0, 55.1)] == ["reset", "none"]
 
 
 @stacks
