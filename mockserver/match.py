@@ -277,11 +277,11 @@ def _text_tests(m: Match) -> dict[str, Test]:
     if m.turn is not None:
         tests["turn"] = lambda view: view.roles.count("user") == m.turn
     if m.contains is not None:
-        part = m.contains
-        tests["contains"] = lambda view: part in view.text(m.role)
+        part, role = m.contains, m.role
+        tests["contains"] = lambda view: part in view.said[role]
     if m.regex is not None:
-        regex = re.compile(m.regex)
-        tests["regex"] = lambda view: regex.search(view.text(m.role)) is not None
+        search, role = re.compile(m.regex).search, m.role
+        tests["regex"] = lambda view: search(view.said[role]) is not None
     return tests
 
 

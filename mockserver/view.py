@@ -29,18 +29,40 @@ def text_of(content: Any) -> str:
     return ""
 
 
+class Said(dict[str | None, str]):
+    """What was said by each role, and (None) by all, one message per line; joined when it is first asked for."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def __missing__(self, role: str | None) -> str:
+        joined = "\n".join([text for speaker, text in self._lines if role is None or speaker == role])
+        self[role] = joined
+        return joined
+
+
 class View:
     """A request as matchers see it, and the named states of its session. Nothing here raises: what is not there is None
     or empty.
     """
 
-    __slots__ = ("_document", "_lines", "request", "states")
+    __slots__ = ("_document", "_lines", "request", "said", "states")
 
     def __init__(self, request: Request, states: Mapping[str, str] = NO_STATES) -> None:
         self.request = request
         self.states = states
         self._document: Any = _UNKNOWN
         self._lines: tuple[tuple[str, str], ...] | None = None
+
+    def __getattr__(self, name: str) -> Said:
+        """`said`, when it is first asked for: a thousand rules then look it up without a call."""
+        if name != "said":
+            raise AttributeError(f"a View has no {name!r}")
+        self.said = Said(self.lines)
+        return self.said
 
     @property
     def document(self) -> Any:
@@ -85,7 +107,7 @@ class View:
 
     def text(self, role: str | None = None) -> str:
         """All that was said, by all or by one role, one message per line."""
-        return "\n".join(text for speaker, text in self.lines if role is None or speaker == role)
+        return self.said[role]
 
     @property
     def tokens(self) -> int:
