@@ -10,35 +10,28 @@ from __future__ import annotations
 import time
 
 FOREVER = 1e7  # seconds; what stands for "no limit" where a number is needed
+SLOWEST = 1024  # bytes per second; a body that keeps coming slower than this is dripped, and its phase ends
 
 
 class Bound(float):
-    """Seconds for one phase. The clock starts at the first `left()`, or when `until` is set; `cap` ends all phases.
+    """Seconds for one phase. The clock starts at the first `left()`, or when `until` is set; `cap` ends all phases."""
 
-    `rolling` makes each wait a phase of its own.
-    """
-
-    __slots__ = ("cap", "rolling", "until")
+    __slots__ = ("cap", "until")
     cap: float | None
-    rolling: bool
     until: float | None
 
     def __new__(cls, seconds: float | None, cap: float | None) -> Bound:
         self = super().__new__(cls, FOREVER if seconds is None else seconds)
         self.until = None
         self.cap = cap
-        self.rolling = False
         return self
 
     def left(self) -> float:
         """Seconds that are left now; 0 or less when the phase is over."""
         now = time.monotonic()
-        if self.rolling:
-            end = now + self
-        elif self.until is None:
-            end = self.until = now + self
-        else:
-            end = self.until
+        if self.until is None:
+            self.until = now + self
+        end = self.until
         if self.cap is not None and self.cap < end:
             end = self.cap
         return end - now
@@ -46,6 +39,11 @@ class Bound(float):
     def again(self, seconds: float) -> None:
         """Start a phase of this many seconds now."""
         self.until = time.monotonic() + seconds
+
+    def grow(self, begun: float, size: int) -> None:
+        """Go on with a body of which `size` bytes came since `begun`: it has the seconds of the phase, and one more for
+        each `SLOWEST` bytes; between two pieces not more than those of the phase."""
+        self.until = min(time.monotonic(), begun + size / SLOWEST) + self
 
 
 class Bounds:

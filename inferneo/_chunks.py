@@ -21,7 +21,7 @@ from inferneo._errors import (
     InferneoStreamTruncatedError,
 )
 from inferneo._exchange import Opened, described
-from inferneo._failure import EXCERPT, excerpt, read_failure, status_said
+from inferneo._failure import EXCERPT, excerpt, kept, read_failure, status_said
 from inferneo._json import read_json
 from inferneo._requests import Call
 from inferneo._sse import SSEDecoder
@@ -90,30 +90,30 @@ class ChunkReader:
             # An event of another name is ignored, unless it is an error or holds what only a chunk holds.
             document = read_json(data)
             if name == "error" or (isinstance(document, dict) and _decode.is_failure(document)):
-                self._fail(document)
+                self._fail(document, data)
             elif isinstance(document, dict) and isinstance(document.get("choices"), list):
                 return _decode.read(self._call.kind, data, self._opened.http)
         except _decode.Failed as failed:
-            self._fail(failed.document)
+            self._fail(failed.document, data)
         except _decode.Mismatch as mismatch:
             self.failure = self._protocol(f"a chunk is not a {self._call.kind.__name__}: {mismatch}", excerpt(data))
         except ValueError as error:
             if name == "error":
-                self._fail(data.decode("utf-8", "replace"))
+                self._fail(data.decode("utf-8", "replace"), data)
             elif name in (None, "message"):
                 self.failure = self._protocol(f"a chunk is not JSON: {error}; got {excerpt(data)!r}", excerpt(data))
         return None
 
-    def _fail(self, document: Any) -> None:
+    def _fail(self, document: Any, data: bytes) -> None:
         said = read_failure(document)
         status = status_said(said)
         known = {k: v for k, v in self._opened.known.items() if k != "status_code"}
         self.failure = InferneoStreamError(
-            f"the server reported an error in the stream: {said.message or said.code or said.type or repr(document)}",
+            f"the server reported an error in the stream: {said.message or said.code or said.type or excerpt(data)}",
             code=said.code,
             type=said.type,
             param=said.param,
-            body=document,
+            body=kept(document, data),
             status_code=self._opened.reply.status,
             retryable=status is not None and self._call.policy.wants(status, {}, said.code, said.type),
             **known,

@@ -41,11 +41,6 @@ class Decoder:
                 self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
         return b"".join(out)
 
-    @property
-    def whole(self) -> bool:
-        """Whether the coded data has ended where it says it ends."""
-        return self._first or bool(self._zlib.eof)
-
 
 def decoders(content_encoding: str) -> list[Decoder]:
     """The decoders for a `Content-Encoding` value, in the order to apply. Raises `CodingError` for others."""

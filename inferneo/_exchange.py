@@ -176,12 +176,13 @@ def described(reply: Reply, raw: bytes) -> str:
     return f"HTTP {reply.status}, {kind}, {'body ' + repr(excerpt(raw)) if raw else 'empty body'}"
 
 
-def said_error(document: Any, known: dict[str, Any]) -> InferneoAPIError:
+def said_error(document: Any, raw: bytes, known: dict[str, Any]) -> InferneoAPIError:
     """The error that a JSON body in a 200 reply says; its status is the one it names, else the reply's."""
     said = read_failure(document)
     status = status_said(said)
-    error = status_error(status or known.get("status_code") or 200, document, b"", **_but(known, "status_code"))
-    error.message = f"the server reported an error in a {known.get('status_code')} reply: {said.message or document!r}"
+    error = status_error(status or known.get("status_code") or 200, document, raw, **_but(known, "status_code"))
+    words = said.message or excerpt(raw)
+    error.message = f"the server reported an error in a {known.get('status_code')} reply: {words}"
     error.args = (error.message,)
     return error
 
@@ -201,14 +202,14 @@ def _read(call: Call, reply: Reply, raw: bytes, http: Http, known: dict[str, Any
         except ValueError:
             document = None
         if isinstance(document, dict) and _decode.is_failure(document):
-            raise said_error(document, known)
+            raise said_error(document, raw, known)
         raise InferneoProtocolError(f"{wrong} {described(reply, raw)}", body=excerpt(raw), **known)
     try:
         if raw.lstrip()[:1] == b"[" and call.path.partition("?")[0].endswith("/models"):
             raw = b'{"object":"list","data":' + raw + b"}"  # the seed's `List[Model]`, sent bare
         return _decode.read(call.kind, raw, http)
     except _decode.Failed as failed:
-        raise said_error(failed.document, known) from None
+        raise said_error(failed.document, raw, known) from None
     except _decode.Mismatch as mismatch:
         text = f"the reply is not a {call.kind.__name__}: {mismatch}; {described(reply, raw)}"
         raise InferneoProtocolError(text, body=excerpt(raw), **known) from None

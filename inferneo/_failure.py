@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from inferneo._errors import InferneoAPIError, class_for_status
 
 EXCERPT = 200
+DEEPEST = 50  # levels of a body that an error keeps decoded: what is deeper can be neither shown nor pickled
 # What servers put into `type` or `code` when the status that belongs to it is lost in a 200 reply.
 STATUS_OF_WORD = {
     "invalid_request_error": 400,
@@ -57,7 +58,7 @@ def _details(items: list[Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def read_failure(body: Any) -> Said:
+def read_failure(body: Any, depth: int = 0) -> Said:
     """The server's words in a decoded body of any shape; never raises."""
     if isinstance(body, list) and body:
         body = body[0]
@@ -73,8 +74,8 @@ def read_failure(body: Any) -> Said:
         message = _text(inner)
     if not message and isinstance(detail, list):
         message = _details(detail)
-    if not message and isinstance(detail, dict):
-        return read_failure(detail)
+    if not message and isinstance(detail, dict) and depth < DEEPEST:
+        return read_failure(detail, depth + 1)
     message = message or _text(detail) or _text(source.get("title")) or _text(body.get("message")) or ""
     kind = _text(source.get("type")) or _text(body.get("error_type"))
     return Said(message.strip(), _text(source.get("code")), kind, _text(source.get("param")))
@@ -85,11 +86,26 @@ def status_said(said: Said) -> int | None:
     for word in (said.code, said.type):
         if word is None:
             continue
-        if word.isascii() and word.isdigit() and 400 <= int(word[:4]) <= 599:
+        if len(word) == 3 and word.isascii() and word.isdigit() and 400 <= int(word) <= 599:
             return int(word)
         if word in STATUS_OF_WORD:
             return STATUS_OF_WORD[word]
     return None
+
+
+def kept(document: Any, raw: bytes) -> Any:
+    """What an error keeps as `body`: the decoded document, or its text when it is nested too deep."""
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return document
+    return raw.decode("utf-8", "replace")
 
 
 def excerpt(raw: bytes) -> str:
@@ -111,6 +127,6 @@ def status_error(status: int, body: Any, raw: bytes, **known: Any) -> InferneoAP
         code=said.code,
         type=said.type,
         param=said.param,
-        body=body,
+        body=kept(body, raw),
         **known,
     )

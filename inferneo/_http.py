@@ -112,6 +112,17 @@ class Reply:
         read_already = not ours and getattr(response, "is_stream_consumed", False)
         self.coding = "" if read_already else headers.get("content-encoding", "")
 
+    def drop_if_spoiled(self) -> None:
+        """Break the connection when bytes came on it that belong to no reply, or are announced.
+
+        They would be taken for the answer to the next request. Never raises.
+        """
+        from inferneo._net import is_spoiled
+
+        announced = self.status == 204 and self.headers.get("content-length", "0") != "0"  # RFC 9110 8.6 forbids it
+        if announced or is_spoiled(self.response):
+            self.shutdown()
+
     def shutdown(self) -> None:
         """Break the connection under the reply, from any thread: who waits for it wakes up."""
         from inferneo._net import shutdown

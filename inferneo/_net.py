@@ -40,8 +40,11 @@ FRESH = 0.002
 
 
 def is_readable(sock: Any) -> bool:
-    """Whether an idle connection has something to read, which then is its end."""
+    """Whether an idle connection has something to read: its end, or bytes that nobody asked for."""
     if sock is None or sock.fileno() < 0:
+        return True
+    pending = getattr(sock, "pending", None)  # of a TLS socket: decrypted bytes that wait
+    if pending is not None and pending():
         return True
     if not hasattr(select, "poll"):
         return bool(select.select([sock], [], [], 0)[0])
@@ -58,6 +61,31 @@ def shutdown(stream: Any) -> None:
         return  # it is closed already
 
 
+_LINKS = ("_connection", "_stream", "_httpcore_stream")
+
+
+def http_state(response: Any) -> Any:
+    """The HTTP/1.1 parser of the connection under a response, `None` when there is none.
+
+    The engines do not hand it out; each object of the chain between body and parser holds the next in one of `_LINKS`.
+    """
+    link = response.stream
+    for _ in range(8):
+        state = getattr(link, "_h11_state", None)
+        if state is not None:
+            return state
+        link = next((found for name in _LINKS if (found := getattr(link, name, None)) is not None), None)
+        if link is None:
+            break
+    return None
+
+
+def is_spoiled(response: Any) -> bool:
+    """Whether more than the reply has been read from its connection."""
+    state = http_state(response)
+    return state is not None and bool(state.trailing_data[0])
+
+
 class Stream:
     """A blocking connection."""
 
@@ -72,6 +100,7 @@ class Stream:
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = _left(timeout, core.ReadTimeout)
+        self._asked = 0.0
         if self._plain is None:
             data: bytes = self._inner.read(max_bytes, left)
             return data
@@ -159,14 +188,17 @@ class Backend:
 class AsyncStream:
     """A connection of an event loop."""
 
-    __slots__ = ("__weakref__", "_asked", "_inner", "_socket")
+    __slots__ = ("__weakref__", "_asked", "_inner", "_socket", "_waiting")
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._socket = inner.get_extra_info("socket")
         self._asked = 0.0
+        # What the transport has read and nobody has taken yet; a socket does not show it.
+        self._waiting = getattr(getattr(getattr(inner, "_stream", None), "_protocol", None), "read_queue", ())
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._asked = 0.0
         data: bytes = await self._inner.read(max_bytes, _left(timeout, core.ReadTimeout))
         return data
 
@@ -187,7 +219,7 @@ class AsyncStream:
             now = time.monotonic()
             if now - self._asked < FRESH:
                 return False
-            readable = is_readable(self._socket)
+            readable = bool(self._waiting) or is_readable(self._socket)
             self._asked = 0.0 if readable else now
             return readable
         return self._inner.get_extra_info(info)

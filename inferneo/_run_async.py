@@ -10,7 +10,7 @@ from inferneo._coding import decoders
 from inferneo._config import Config
 from inferneo._errors import InferneoError
 from inferneo._exchange import Command, Key, Opened, ReadAll, Send, Sleep, exchange
-from inferneo._http import Reply, translate
+from inferneo._http import Reply, now, translate
 from inferneo._requests import Call
 from inferneo._retry import skip_sleep
 from inferneo._wire_async import Wire
@@ -20,21 +20,24 @@ from inferneo._wire_sync import MAX_ERROR_BODY
 async def read_all(wire: Wire, reply: Reply, lenient: bool) -> bytes:
     """The rest of a body. `lenient`: an error reply, of which what came in time is enough."""
     read = reply.bounds.read
-    if lenient:
-        read.until = None  # the whole body is one phase
-    else:
-        read.rolling = True
+    read.until = None  # the body is a phase of its own
+    begun = now()
     parts: list[bytes] = []
-    size = 0
+    size = came = 0
     try:
         coding = decoders(reply.coding)
         async for part in wire.segments(reply):
+            came += len(part)
             for decoder in coding:
                 part = decoder.feed(part)
             parts.append(part)
             size += len(part)
             if lenient and size > MAX_ERROR_BODY:
                 break
+            if not lenient:
+                read.grow(begun, came)
+            if read.left() <= 0:  # our own pools see to it, others do not
+                raise TimeoutError  # noqa: TRY301  # worded below
     except Exception as error:
         await wire.free(reply)
         if lenient:

@@ -103,6 +103,7 @@ class Wire:
     async def free(self, reply: Reply) -> None:
         """Give the connection back to the pool, or close it when the body was not read to its end. Never raises."""
         try:
+            reply.drop_if_spoiled()
             await reply.response.aclose()
         except Exception:
             return  # a connection that cannot even be closed is gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hard_cases import CASES as HARD
 from own_cases import CASES as OWN
 from raw_player import Player
 from wire_cases import check, listed_cases, run_async, run_sync
@@ -21,7 +22,7 @@ def test_listed(case: dict[str, Any], run: Any) -> None:
 
 
 @pytest.mark.parametrize("run", [run_sync, run_async], ids=["sync", "async"])
-@pytest.mark.parametrize("case", OWN, ids=[case["id"] for case in OWN])
+@pytest.mark.parametrize("case", OWN + HARD, ids=[case["id"] for case in OWN + HARD])
 def test_own(case: dict[str, Any], run: Any) -> None:
     """The same for the cases of ours."""
     with Player(case["attempts"]) as player:

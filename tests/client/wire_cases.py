@@ -109,6 +109,7 @@ def run_sync(case: dict[str, Any], url: str) -> Outcome:
             outcome.error = error
         outcome.seconds = time.monotonic() - began
         if expect.get("then_ok"):
+            time.sleep(expect.get("pause_s", 0))  # part of the case: the bytes are there when the next call begins
             outcome.then = create(model="m", messages=MESSAGES)
     return outcome
 
@@ -137,6 +138,7 @@ async def _run_async(case: dict[str, Any], url: str) -> Outcome:
             outcome.error = error
         outcome.seconds = time.monotonic() - began
         if expect.get("then_ok"):
+            await asyncio.sleep(expect.get("pause_s", 0))
             outcome.then = await create(model="m", messages=MESSAGES)
     return outcome
 
@@ -237,3 +239,5 @@ def check(case: dict[str, Any], outcome: Outcome, player: Player) -> None:
         assert player.seen[-1].method == expect["last_method"]
     if expect.get("then_ok"):
         assert outcome.then.choices
+    if "then_text" in expect:
+        assert outcome.then.text == expect["then_text"]
