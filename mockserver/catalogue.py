@@ -40,6 +40,10 @@ its order, each on what those before it made. What clients do under each is in [
 A fault that finds nothing to do (no such mark, fewer events) leaves the response as it is and is
 reported as unused. A setting with no default is required.
 
+Over TLS (`MockServer(tls=True)`, `serve --tls`) every fault can be had but the half-close: a plan with one is answered
+500 with the reason before a byte of it is sent. Faults of accepted connections strike when the handshake is over. The
+wire carries a reset as a reset, but Python 3.10 to 3.12.1 read it under TLS as a clean end: allow "truncated" there.
+
 ## `when`: every fault has it
 All that is given must hold. Calls count from 1. For faults of connections the accepted connections are counted; what
 the port does (`refused`, `syn-black-hole`) is settled when the fault is armed, as for the first of them.

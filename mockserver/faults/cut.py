@@ -9,7 +9,7 @@ from typing import Literal
 from ..plan import Close, Plan, Stall
 from ..settings import Seconds
 from .edit import lowered
-from .fault import Fault, fault
+from .fault import fault
 from .place import PlacedFault
 
 
@@ -33,11 +33,17 @@ class Cut(PlacedFault):
 
 @fault("slow-close", "endings", seconds=0.5)
 @dataclass(frozen=True, slots=True)
-class SlowClose(Fault):
-    """The whole response arrives; the connection then serves nothing more and is closed (FIN) `seconds` later."""
+class SlowClose(PlacedFault):
+    """All bytes before the place arrive, then nothing; `seconds` later the connection is closed (FIN).
 
-    seconds: Seconds
+    Without a place: the whole response arrives, and the connection serves nothing more.
+    """
+
+    seconds: Seconds = 0.5
 
     def rewrite(self, plan: Plan, rng: Random) -> Plan:
-        """The response, framing and all, then silence and FIN."""
-        return Plan(lowered(plan).steps, Stall(self.seconds))
+        """What is before the place, then silence and FIN."""
+        if self.after_events is None and self.after_bytes is None and self.at is None and self.inside is None:
+            return Plan(lowered(plan).steps, Stall(self.seconds))
+        parts = self.split(plan)
+        return plan if parts is None else Plan(parts[0], Stall(self.seconds))
