@@ -12,6 +12,7 @@ from contracts.exchange import Exchange
 from contracts.law import Unjudged, shorten
 
 DONE = "[DONE]"
+REASONING = ("reasoning_content", "reasoning", "thinking")
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 
 
@@ -93,6 +94,17 @@ def piece(choice: dict[str, Any]) -> str:
             if isinstance(value, str):
                 return value
     return ""
+
+
+def reasons(exchange: Exchange) -> bool:
+    """Whether the answer thinks aloud: then part of what was generated is not in its text."""
+    parts = documents(exchange) if exchange.is_stream else [answer(exchange)]
+    for part in parts:
+        for choice in choices(part):
+            holder = choice.get("message") or choice.get("delta")
+            if isinstance(holder, dict) and any(holder.get(name) for name in REASONING):
+                return True
+    return False
 
 
 def index(choice: dict[str, Any]) -> int:

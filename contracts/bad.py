@@ -27,8 +27,16 @@ class Bad:
     field: str = ""
     value: Any = None
 
+    @property
+    def borne(self) -> bool:
+        """Whether known right servers give this value a meaning of their own: -1 is no limit, temperatures above 2."""
+        over = self.field == "temperature" and isinstance(self.value, (int, float)) and self.value > 2
+        return over or (self.field == "max_tokens" and self.value == -1)
+
     def promised(self, profile: Profile) -> bool:
         """Whether the profile promises that this value is refused."""
+        if profile.name == "openai" and self.borne:
+            return False
         low, high = profile.temperature
         value = self.value
         if self.field == "temperature":

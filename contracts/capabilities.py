@@ -8,18 +8,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from contracts.answers import read
 from contracts.domains import ask, endpoints
-from contracts.exchange import Call, Exchange, get
-from contracts.law import Unjudged
+from contracts.exchange import Call, Exchange, get, post
+from contracts.law import Unjudged, Unsupported
 from contracts.wire import NoAnswer
 
 if TYPE_CHECKING:
     from contracts.target import Target
 
-GAUGE = re.compile(r"^(\w*(?:running|active|in_?flight|inprogress)\w*)(?:\{[^}]*\})? ([0-9.eE+-]+)\s*$", re.MULTILINE)
+GAUGE = re.compile(
+    r"^([\w:]*(?:running|active|in_?flight|inprogress|requests_processing)[\w:]*)(?:\{[^}]*\})? ([0-9.eE+-]+)\s*$",
+    re.MULTILINE,
+)
+
+EMBEDDINGS = "/v1/embeddings"
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather of a city",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+            },
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+CHOOSE = {"type": "function", "function": {"name": "get_weather"}}
 
 
 def probe(target: Target, capability: str) -> tuple[bool, str]:
@@ -28,7 +51,7 @@ def probe(target: Target, capability: str) -> tuple[bool, str]:
         raise LookupError(f"unknown capability {capability!r}; known: {', '.join(sorted(PROBES))}")
     try:
         return PROBES[capability](target)
-    except (NoAnswer, Unjudged) as error:
+    except (NoAnswer, Unjudged, Unsupported) as error:
         return False, f"the probe failed: {error}"
 
 
@@ -76,6 +99,66 @@ def _det(target: Target) -> tuple[bool, str]:
             if len(said) > 1:
                 return False, f"temperature 0 gave {len(said)} different texts for {text!r}"
     return True, "temperature 0 gave the same text each time"
+
+
+def _load(target: Target) -> tuple[bool, str]:
+    """At temperature 0 eight equal requests at once give the text that one gives alone.
+
+    On many GPUs the size of a batch changes the last digits of a sum and so, now and then, a token: that is no mixing
+    of requests, and laws that compare texts under load must not take it for one.
+    """
+    for chat in endpoints(target):
+        call = ask(target, "Tell me a story", chat=chat, max_tokens=24)
+        alone = read(target.send(call)).texts
+        for _ in range(2):
+            with ThreadPoolExecutor(8) as pool:
+                said = [read(exchange).texts for exchange in pool.map(target.send, [call] * 8)]
+            if any(texts != alone for texts in said) and read(target.send(call)).texts == alone:
+                return False, "eight equal requests at once do not all give the text that one gives alone"
+    return True, "eight equal requests at once give the text of one"
+
+
+def _system(target: Target) -> tuple[bool, str]:
+    history = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    history += [{"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Say hello"}]
+    return _ask(True, messages=history)(target)
+
+
+def _tools(target: Target) -> tuple[bool, str]:
+    return _ask(True, tools=[TOOL], tool_choice=CHOOSE, max_tokens=128)(target)
+
+
+def _json_mode(target: Target) -> tuple[bool, str]:
+    words = [{"role": "user", "content": "Answer in JSON with the key answer."}]
+    return _ask(True, messages=words, response_format={"type": "json_object"}, max_tokens=128)(target)
+
+
+def embedder(target: Target) -> str | None:
+    """The first of the target's own and its first listed models that gives embeddings; None when none does."""
+    document: Any = target.send(get("/v1/models")).document
+    data = document.get("data") if isinstance(document, dict) else None
+    listed = [m.get("id") for m in data if isinstance(m, dict)] if isinstance(data, list) else []
+    for name in dict.fromkeys([target.model, *map(str, listed[:8])]):
+        if target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello"})).status == 200:
+            return name
+    return None
+
+
+def _embeddings(target: Target) -> tuple[bool, str]:
+    name = embedder(target)
+    return name is not None, f"{name} gives embeddings" if name else "no listed model gives embeddings"
+
+
+def _base64(target: Target) -> tuple[bool, str]:
+    name = embedder(target)
+    if name is None:
+        return False, "no listed model gives embeddings"
+    return _said(target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello", "encoding_format": "base64"})))
+
+
+def _limits(target: Target) -> tuple[bool, str]:
+    found = [name for name, _ in target.send(get("/v1/models")).response.fields if name.lower() == "x-ratelimit-limit"]
+    return bool(found), "X-RateLimit-Limit is told" if found else "no X-RateLimit-Limit"
 
 
 def _model_get(target: Target) -> tuple[bool, str]:
@@ -126,6 +209,17 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "chat_logprobs": _ask(True, logprobs=True, top_logprobs=1),
     "echo": _ask(False, echo=True),
     "list_prompts": _ask(False, prompt=["Say:", "Other:"]),
+    "load": _load,
+    "system": _system,
+    "tools": _tools,
+    "json_mode": _json_mode,
+    "embeddings": _embeddings,
+    "base64": _base64,
+    "rate_limits": _limits,
+    "best_of": _ask(False, best_of=2, temperature=1),
+    "suffix": _ask(False, suffix=" and then"),
+    "priority": _either(priority=1),
+    "ignore_eos": _either(ignore_eos=True),
     "parts": _ask(True, messages=[{"role": "user", "content": [{"type": "text", "text": "Say hello"}]}]),
     "nulls": _either(stop=None, seed=None),
     "models": _get("/v1/models"),

@@ -12,6 +12,8 @@ from typing import Any
 from contracts.oracle import Event, EventReader, Fields, Response
 
 JSON = ("Content-Type", "application/json")
+LONG = 2000
+"""A longer path or header is cut where a request is shown; what is saved is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Call:
         for name, value in self.fields:
             secret = name.lower() == "authorization"
             words += ["-H", f"{name}: {'Bearer $API_KEY' if secret else value}"]
+        words = [word if len(word) <= LONG else f"{word[:40]}... ({len(word)} characters)" for word in words]
         if not self.body:
             return shlex.join(words)
         try:
@@ -121,6 +124,12 @@ class Exchange:
         """Whether the response calls itself an event stream."""
         return (self.response.field("content-type") or "").lower().startswith("text/event-stream")
 
+    @property
+    def closes(self) -> bool:
+        """Whether the connection serves no further request: the server said so, or its HTTP is 1.0, or it ended."""
+        said = (self.response.field("connection") or "").lower()
+        return "close" in said or self.ended != "whole" or (self.response.version == "1.0" and "keep" not in said)
+
     @cached_property
     def document(self) -> Any:
         """The body as JSON values; None when it is none."""
@@ -151,6 +160,7 @@ class Exchange:
             },
             "ended": self.ended,
             "seconds": round(self.seconds, 4),
+            "arrivals": [[round(seconds, 4), size] for seconds, size in self.arrivals],
         }
 
 

@@ -46,6 +46,10 @@ class Vacuous(Exception):  # noqa: N818 - it says what was found, in the law's w
     """This case does not raise the law's question."""
 
 
+class Unjudgeable(Exception):  # noqa: N818 - it says what was found
+    """A saved case could not be judged here; the message says why."""
+
+
 class NotRecorded(Vacuous):
     """A recording does not hold the answer to this request."""
 
@@ -65,7 +69,8 @@ def expect(kept: bool, expected: str, got: object, exchange: Exchange | None = N
 @dataclass(frozen=True, slots=True)
 class Law:
     """One law. `side` is `server` or `client`; `examples` how many cases an ordinary run draws; `live`: the law says
-    something only about a running server (timing, concurrency, repeated requests), so recordings are not asked."""
+    something only about a running server (timing, concurrency, repeated requests), so recordings are not asked;
+    `borne`: names of profiles under which a breach is only lenient, because known right servers differ there."""
 
     id: str
     check: Callable[..., None]
@@ -75,6 +80,11 @@ class Law:
     source: str
     examples: int
     live: bool
+    borne: frozenset[str] = frozenset()
+
+    def level_on(self, profile: str) -> Level:
+        """What the law is under that profile."""
+        return "should" if profile in self.borne else self.level
 
     @property
     def side(self) -> Literal["server", "client"]:
@@ -108,6 +118,7 @@ class Law:
             "over": self.over.name if self.over else None,
             "source": self.source,
             "live": self.live,
+            "borne": sorted(self.borne),
         }
 
 
@@ -123,6 +134,7 @@ def law(
     source: str,
     examples: int = 10,
     live: bool = False,
+    borne: set[str] | frozenset[str] = frozenset(),
 ) -> Callable[[Function], Function]:
     """Registers a function as a law; a second law of the same id is refused and both are named."""
 
@@ -134,7 +146,7 @@ def law(
             )
         if not (id.startswith(("S-", "C-")) and inspect.getdoc(check)):
             raise ValueError(f"law {id!r} needs an id S-... or C-... and a docstring that says it")
-        _LAWS[id] = Law(id, check, over, frozenset(needs), level, source, examples, live)
+        _LAWS[id] = Law(id, check, over, frozenset(needs), level, source, examples, live, frozenset(borne))
         return check
 
     return register

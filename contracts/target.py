@@ -7,6 +7,8 @@ from collections import deque
 from typing import Any
 
 from contracts.exchange import Call, Exchange, get
+from contracts.law import Unsupported
+from contracts.patience import WAIT, come_again
 from contracts.profile import PROFILES, Profile
 from contracts.wire import Connection, NoAnswer, OpenStream, Place, encode, parse_url
 
@@ -47,11 +49,21 @@ class Target:
         self.sent.clear()
 
     def send(self, call: Call, timeout: float | None = None) -> Exchange:
-        """One request on a connection of its own, and the whole response. Raises `NoAnswer`."""
+        """One request on a connection of its own, and the whole response. Raises `NoAnswer`; `Unsupported` where the
+        server limits how often it may be asked, and says so, for longer than the judge waits."""
         self.sent.append(call)
-        with Connection(self.place, timeout or self.timeout) as connection:
-            connection.send(encode(call, self.place, self.api_key), call)
-            return self.keep(connection.response(call))
+        waited = 0.0
+        while True:
+            with Connection(self.place, timeout or self.timeout) as connection:
+                connection.send(encode(call, self.place, self.api_key), call)
+                exchange = self.keep(connection.response(call))
+            wait = come_again(exchange)
+            if wait is None:
+                return exchange
+            if waited + wait > WAIT:
+                raise Unsupported(f"the server limits the rate of requests: 429, come again in {wait:g} s")
+            waited += max(0.1, wait)
+            time.sleep(max(0.1, wait))
 
     def get(self, path: str) -> Exchange:
         """A GET on a connection of its own."""
@@ -91,6 +103,14 @@ class Target:
                 time.sleep(0.05)
             else:
                 return True
+
+    def listens(self) -> bool:
+        """Whether the server accepts a connection; nothing is asked."""
+        try:
+            self.connect().close()
+        except NoAnswer:
+            return False
+        return True
 
     def can(self, capability: str) -> tuple[bool, str]:
         """Whether the server has the capability, and how that is known; asked once."""

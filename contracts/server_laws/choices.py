@@ -6,6 +6,7 @@ from contracts.answers import answer, choices, documents, index, read, tokens
 from contracts.domains import CALLS, PROMPTS, STREAMS, WHOLE
 from contracts.exchange import Call
 from contracts.law import NotRecorded, Unsupported, Vacuous, expect, law
+from contracts.server_laws.plain import obeyed
 from contracts.target import Target
 
 SOURCE = "laws.md 13"
@@ -40,6 +41,8 @@ def as_many_choices_as_asked(target: Target, call: Call) -> None:
 def every_asked_choice_finishes(target: Target, call: Call) -> None:
     """A stream with n=2 has chunks of both choices, and each finishes once."""
     several = many(target, call, 2)
+    if target.live and len(choices(answer(target.send(several.with_(stream=..., stream_options=...))))) < 2:
+        raise Vacuous("n is ignored (S-CHOICE-01 judges that)")
     finishes: dict[int, int] = {}
     for document in documents(target.send(several)):
         for choice in choices(document):
@@ -56,6 +59,8 @@ def streamed_choices_join_to_whole_ones(target: Target, call: Call) -> None:
     again = read(target.send(streamed.with_(stream=..., stream_options=...))).texts
     if b != again:
         raise Unsupported("several choices are not deterministic here")
+    if len(b) < 2:
+        raise Vacuous("n is ignored (S-CHOICE-01 judges that)")
     expect(a == b, f"the same texts streamed: {b}", a)
 
 
@@ -69,6 +74,8 @@ def several_choices_cost_more(target: Target, call: Call) -> None:
     used = tokens(reading.usage, "completion_tokens")
     if limit is None:
         raise Vacuous("no max_tokens")
+    if used > 2 * limit:
+        obeyed(target, call)
     expect(1 <= used <= 2 * limit, f"1 to {2 * limit} completion_tokens", used)
     both = len(reading.finishes) == 2 and set(reading.finishes.values()) == {"length"}
     expect(not both or used == 2 * limit, f"{2 * limit} completion_tokens, as both choices end by length", used)
@@ -82,10 +89,17 @@ def each_prompt_has_a_choice(target: Target, call: Call) -> None:
     expect(said == [0, 1, 2], "indexes 0, 1 and 2", said)
 
 
+def all_answered(target: Target, call: Call, count: int) -> None:
+    """`Vacuous` where a list of prompts does not get a choice for each: S-CHOICE-05 is the law that says so."""
+    if (found := len(choices(answer(target.send(call))))) != count:
+        raise Vacuous(f"{count} prompts got {found} choices (S-CHOICE-05 judges that)")
+
+
 @law("S-CHOICE-06", over=PROMPTS, needs={"list_prompts", "stream"}, live=True, examples=4, source="api.md, Completions")
 def each_prompt_streams_its_choice(target: Target, call: Call) -> None:
     """A list of prompts, streamed, has chunks of each prompt's choice, and each finishes once."""
     prompts = [call.document["prompt"], "Say:", "Other:"]
+    all_answered(target, call.with_(prompt=prompts), 3)
     exchange = target.send(call.with_(prompt=prompts, stream=True))
     if exchange.status != 200:
         raise Unsupported(f"a streamed list of prompts was answered {exchange.status}")
@@ -100,6 +114,7 @@ def each_prompt_streams_its_choice(target: Target, call: Call) -> None:
 def prompts_are_counted_together(target: Target, call: Call) -> None:
     """The prompt_tokens of a list of prompts are the sum of what they are alone."""
     prompts = [call.document["prompt"], "Say:"]
+    all_answered(target, call.with_(prompt=prompts), 2)
     alone = [tokens(read(target.send(call.with_(prompt=p))).usage, "prompt_tokens") for p in prompts]
     together = tokens(read(target.send(call.with_(prompt=prompts))).usage, "prompt_tokens")
     expect(together == sum(alone), f"{sum(alone)} prompt_tokens", together)

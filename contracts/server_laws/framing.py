@@ -172,8 +172,7 @@ def a_connection_serves_again(target: Target, call: Call) -> None:
     with target.connect() as connection:
         connection.send(target.encode(call), call)
         first = target.keep(connection.response(call))
-        closes = (first.response.field("connection") or "").lower() == "close" or first.ended != "whole"
-        if closes or first.status != 200:
+        if first.closes or first.status != 200:
             return
         connection.send(target.encode(call), call)
         second = target.keep(connection.response(call))

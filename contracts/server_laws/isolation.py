@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contracts.answers import documents, read
 from contracts.domains import CALLS, STREAMS, Domain
 from contracts.exchange import Call, Exchange
-from contracts.law import Unjudged, expect, law
+from contracts.law import Unjudged, Unsupported, expect, law
 from contracts.server_laws.same import steady
 from contracts.target import Target
 
@@ -35,20 +35,27 @@ def at_once(target: Target, calls: list[Call]) -> list[Exchange]:
 
 @law("S-ALONE-01", over=GROUP, needs={"det"}, live=True, examples=4, source=SOURCE)
 def each_gets_its_own_answer(target: Target, calls: list[Call]) -> None:
-    """Several different requests at once get the texts that they get one after the other."""
+    """Several different requests at once get the texts that they get one after the other.
+
+    Where equal requests at once do not get equal texts (a GPU's sums depend on the size of a batch), only a text that
+    is another request's is a breach.
+    """
     alone = [read(target.send(call)) for call in calls]
     together = [read(exchange) for exchange in at_once(target, calls)]
     for call, a, b in zip(calls, alone, together, strict=True):
-        if a.texts != b.texts:
-            steady(target, call, a)
-        expect(a.texts == b.texts, f"{a.texts} also among {len(calls)} requests at once", b.texts)
+        if a.texts == b.texts:
+            continue
+        steady(target, call, a)
+        if not target.can("load")[0] and b.texts not in [other.texts for other in alone if other.texts != a.texts]:
+            raise Unsupported(target.can("load")[1])
+        expect(False, f"{a.texts} also among {len(calls)} requests at once", b.texts)
 
 
 @law("S-ALONE-02", over=GROUP, live=True, examples=4, source=SOURCE)
 def each_gets_its_own_kind(target: Target, calls: list[Call]) -> None:
     """Of several requests at once the streamed ones get streams, the others documents, each of its own endpoint."""
     for call, exchange in zip(calls, at_once(target, calls), strict=True):
-        expect(exchange.status == 200, "status 200", exchange.status)
+        expect(exchange.status == 200, "status 200", exchange.status, exchange)
         expect(
             exchange.is_stream == call.streams, "a stream" if call.streams else "a document", exchange.response.fields
         )
@@ -86,6 +93,8 @@ def an_abandoned_stream_takes_no_other_with_it(target: Target, calls: list[Call]
             got = read(exchange).texts
             if got != wanted:
                 steady(target, call, read(target.send(call)))
+                if not target.can("load")[0]:
+                    raise Unsupported(target.can("load")[1])
             expect(got == wanted, f"{wanted}", got)
     finally:
         for stream in streams:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from contracts.answers import answer, documents, read
+from contracts.answers import answer, documents, read, reasons
 from contracts.domains import CALLS, LONGER, WHOLE, Domain, Longer, ask, endpoints
 from contracts.exchange import Call
-from contracts.law import Unjudged, Unsupported, Vacuous, expect, law
+from contracts.law import Unsupported, Vacuous, expect, law
+from contracts.server_laws.plain import obeyed
 from contracts.server_laws.same import accepted, same, steady
 from contracts.target import Target
+from contracts.wire import NoAnswer
 
 DET = {"det"}
 STOP = {"det", "stop"}
@@ -21,10 +23,11 @@ STOP = {"det", "stop"}
 def a_shorter_answer_is_a_prefix(target: Target, pair: Longer) -> None:
     """The text with max_tokens k is the beginning of the text with a larger max_tokens."""
     short, long = read(target.send(pair.short)), read(target.send(pair.long))
-    if not long.text.startswith(short.text):
+    beginning = short.text.rstrip("\ufffd")
+    if not long.text.startswith(beginning):
         steady(target, pair.short, short)
         steady(target, pair.long, long)
-    expect(long.text.startswith(short.text), f"a text that begins with {short.text!r}", long.text)
+    expect(long.text.startswith(beginning), f"a text that begins with {short.text!r}", long.text)
 
 
 @law("S-LIMIT-02", over=LONGER, needs=DET, source="laws.md 4")
@@ -45,6 +48,8 @@ def one_token_may_be_asked(target: Target, call: Call) -> None:
     expect(exchange.status == 200, "status 200 for max_tokens 1", exchange.status)
     usage = read(exchange).usage
     used = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    if used is not None and used > 1:
+        obeyed(target, call)
     expect(used is None or used <= 1, "at most 1 completion_token", usage)
 
 
@@ -86,7 +91,10 @@ STOPPED = Domain(
 
 def stopping(target: Target, case: Stopped) -> tuple[str, str, Call]:
     """The whole text, a stop string out of it, and the call with that stop."""
-    first = read(target.send(case.call))
+    exchange = target.send(case.call)
+    if reasons(exchange):
+        raise Vacuous("the stop string may come in the reasoning, which is not in the text")
+    first = read(exchange)
     stop = case.choose(first.text)
     return first.text, stop, case.call.with_(stop=stop)
 
@@ -106,9 +114,10 @@ def a_stopped_text_is_the_text_before_the_stop(target: Target, case: Stopped) ->
     text, stop, call = stopping(target, case)
     stopped = read(target.send(call))
     wanted = text[: text.index(stop)]
-    if stopped.text != wanted:
+    if stopped.text.rstrip() != wanted.rstrip():
         steady(target, case.call, read(target.send(case.call)))
-    expect(stopped.text == wanted, f"{wanted!r} before {stop!r}", stopped.text)
+        steady(target, call, stopped)
+    expect(stopped.text.rstrip() == wanted.rstrip(), f"{wanted!r} before {stop!r}", stopped.text)
 
 
 @law("S-LIMIT-06", over=STOPPED, needs=STOP, source="laws.md 15")
@@ -117,7 +126,9 @@ def a_stop_says_stop(target: Target, case: Stopped) -> None:
     text, stop, call = stopping(target, case)
     stopped = read(target.send(call))
     if len(stopped.text) >= len(text):
-        raise Unjudged("the stop string did not end the text (S-LIMIT-05 judges that)")
+        raise Vacuous("the stop string did not end the text (S-LIMIT-05 judges that)")
+    if text.index(stop) + len(stop) >= len(text):
+        raise Vacuous("the limit and the stop string end the text at the same token")
     expect(stopped.finish == "stop", f"finish_reason 'stop' at {stop!r}", stopped.finish)
 
 
@@ -202,17 +213,23 @@ def a_huge_limit_is_no_disaster(target: Target, call: Call) -> None:
     """A max_tokens beyond every context is refused by a 4xx, or the answer ends by itself; never a 5xx."""
     if "\u2028" in str(call.document):
         raise Unsupported("one prompt is enough")
-    exchange = target.send(call.with_(max_tokens=100_000))
+    try:
+        exchange = target.send(call.with_(max_tokens=100_000))
+    except NoAnswer as error:
+        if error.how == "timeout":
+            raise Vacuous("so many tokens take longer than the judge waits") from None
+        raise
     expect(exchange.status < 500, "200 or a 4xx for max_tokens 100000", exchange.status)
-    if exchange.status == 200:
+    if exchange.status == 200 and exchange.ended != "timeout":
         answer(exchange)
 
 
-@law("S-LIMIT-14", over=CALLS, needs=DET, source="laws.md 4")
+@law("S-LIMIT-14", over=CALLS, needs=DET, borne={"openai"}, source="laws.md 4")
 def no_text_beyond_the_limit(target: Target, call: Call) -> None:
     """A stream has no more text chunks than tokens that were allowed, give or take the role and the end.
 
-    One token may be held back, but one token never makes two chunks with text.
+    One token may be held back, but one token never makes two chunks with text. A server that says nowhere what a chunk
+    is may cut its text as it likes, so where no more is promised than to be compatible this is lenient.
     """
     if not call.streams:
         raise Vacuous("not streamed")
@@ -221,4 +238,6 @@ def no_text_beyond_the_limit(target: Target, call: Call) -> None:
     said = [c for c in found if c.get("text") or (c.get("delta") or {}).get("content")]
     if limit is None:
         raise Vacuous("no max_tokens")
+    if len(said) > limit + 1:
+        obeyed(target, call)
     expect(len(said) <= limit + 1, f"at most {limit} chunks with text", len(said))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from contracts.answers import is_error_body, message_of
+from contracts.answers import is_error_body, message_of, read
 from contracts.bad import BAD_BODIES, BAD_TYPES, BAD_VALUES, MISSING, SPOILT, UNKNOWN_FIELDS, Bad
 from contracts.domains import CHAT, LOG, TEXT, WHOLE, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
@@ -22,9 +22,10 @@ def refused(exchange: Exchange, what: str) -> None:
 
 
 def not_crashed(exchange: Exchange, what: str) -> None:
-    """Anything but a 5xx; 501 says what it means."""
+    """Anything but a 5xx; 501 says what it means, and so does a 503 that says when to come again."""
+    busy = exchange.status == 503 and exchange.response.field("retry-after") is not None
     expect(
-        exchange.status < 500 or exchange.status == 501,
+        exchange.status < 500 or exchange.status == 501 or busy,
         f"no 5xx for {what}",
         f"{exchange.status} {exchange.response.body[:160]!r}",
         exchange,
@@ -51,7 +52,7 @@ def an_unknown_model_is_refused(target: Target, call: Call) -> None:
 
     The engine answers with whatever it has loaded, so its profile does not promise this.
     """
-    allowed = target.profile.unknown_model
+    allowed = target.profile.unknown_model and (*target.profile.unknown_model, 403)
     if not allowed:
         raise Vacuous(f"profile {target.profile.name} does not promise it")
     exchange = target.send(call)
@@ -83,6 +84,19 @@ REFUSALS = Domain(
 )
 
 
+def promised(target: Target, log: list[Exchange]) -> list[Exchange]:
+    """The refusals whose body the profile speaks of.
+
+    What is refused for its path, its method, its size or its content type is often refused by the framework below the
+    API, or by a proxy in front of it, in a shape of its own; only the docs promise their shape there, too.
+    """
+    judged = [x for x in log if of_the_api(x) and x.status < 500]
+    if target.profile.name == "openai":
+        ours = (400, 401, 403, 404, 409, 422, 429)
+        judged = [x for x in judged if x.call.method == "POST" and x.call.path in (CHAT, TEXT) and x.status in ours]
+    return judged
+
+
 def of_the_api(exchange: Exchange) -> bool:
     """Whether the refusal is by the API, not by the HTTP machinery below it (a body that is plain text)."""
     return exchange.call.method != "HEAD" and exchange.call.path.startswith("/v1/")
@@ -96,9 +110,7 @@ def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None
     refused by the framework below the API, in a shape of its own.
     """
     keys = target.profile.error_keys
-    judged = [x for x in log if of_the_api(x) and x.status < 500]
-    if target.profile.name == "openai":
-        judged = [x for x in judged if x.call.method == "POST" and x.call.path in (CHAT, TEXT)]
+    judged = promised(target, log)
     if not judged:
         raise Vacuous("no refusal seen")
     for exchange in judged:
@@ -126,7 +138,7 @@ def a_refusal_has_a_message(target: Target, log: list[Exchange]) -> None:
 @law("S-REFUSE-05", over=REFUSALS, examples=1, source="laws.md 28")
 def a_refusal_is_json(target: Target, log: list[Exchange]) -> None:
     """Every 4xx of the API is application/json."""
-    judged = [x for x in log if of_the_api(x) and x.status < 500]
+    judged = promised(target, log)
     if not judged:
         raise Vacuous("no refusal seen")
     for exchange in judged:
@@ -167,24 +179,44 @@ def what_is_no_json_object_is_refused(target: Target, bad: Bad) -> None:
 
 @law("S-REFUSE-09", over=MISSING, examples=8, source="api.md, Request fields")
 def what_is_required_is_required(target: Target, bad: Bad) -> None:
-    """A request without its prompt or messages is refused by a 4xx; without its model too, where a profile says so."""
-    if bad.field == "model" and target.profile.name == "openai":
+    """A request without its prompt or messages is refused by a 4xx; without its model too, where a profile says so.
+
+    OpenAI's own text endpoint continues from nothing when there is no prompt, so a compatible one may, too.
+    """
+    exchange = target.send(bad.call)
+    if bad.field in ("model", "prompt") and target.profile.name == "openai" and exchange.status == 200:
         return
-    refused(target.send(bad.call), bad.what)
+    refused(exchange, bad.what)
 
 
 @law("S-REFUSE-10", over=BAD_TYPES, examples=40, source="laws.md 31")
 def a_value_of_the_wrong_type_is_refused(target: Target, bad: Bad) -> None:
-    """A value that cannot be read as the field's type is refused by a 4xx (a number in a string may be read)."""
-    refused(target.send(bad.call), bad.what)
+    """A value that cannot be read as the field's type is refused by a 4xx (a number in a string may be read).
+
+    A model that is null is a model that is not told, and a user's message without content an empty one: where the
+    profile does not say otherwise both may be answered.
+    """
+    exchange = target.send(bad.call)
+    empty = (bad.field == "model" and bad.value is None) or bad.value == [{"role": "user"}]
+    if empty and target.profile.name == "openai" and exchange.status == 200:
+        return
+    refused(exchange, bad.what)
 
 
 @law("S-REFUSE-11", over=BAD_VALUES, examples=30, source="laws.md 31; api.md, Request fields")
 def a_value_out_of_range_is_refused(target: Target, bad: Bad) -> None:
-    """A value outside the range that the profile promises is refused by a 4xx, never clipped in silence."""
+    """A value outside the range that the profile promises is refused by a 4xx, never clipped in silence.
+
+    Compatible servers give some of them a meaning: -1 tokens are tokens without limit, 0 tokens are no text, and a
+    temperature above 2 is merely hotter.
+    """
     if not bad.promised(target.profile):
         raise Vacuous(f"profile {target.profile.name} does not promise it")
-    refused(target.send(bad.call), bad.what)
+    exchange = target.send(bad.call)
+    nothing = bad.field == "max_tokens" and bad.value == 0 and exchange.status == 200
+    if nothing and target.profile.name == "openai" and not exchange.is_stream and not read(exchange).text:
+        return
+    refused(exchange, bad.what)
 
 
 @law("S-REFUSE-12", over=BAD_VALUES, examples=20, level="should", source="laws.md 31")
@@ -230,12 +262,12 @@ WRONG_METHODS = Domain("a known path with another method", lambda t: st.sampled_
 
 @law("S-REFUSE-16", over=WRONG_METHODS, examples=8, source="laws.md 33; RFC 9110, 15.5.6")
 def a_wrong_method_is_405(target: Target, case: tuple[str, str]) -> None:
-    """A known path asked with another method is 405 (404 is borne)."""
+    """A known path asked with another method is 405 (404 is borne; 400 and 426 of a path that is a WebSocket's too)."""
     has = target.can("chat" if case[1] == CHAT else "completions" if case[1] == TEXT else "models")
     if not has[0]:
         raise Vacuous(has[1])
     status = target.send(Call(case[0], case[1])).status
-    expect(status in (405, 404, 401, 403), "status 405", status)
+    expect(status in (405, 404, 401, 403, 400, 426, 501), "status 405", status)
 
 
 @law("S-REFUSE-17", over=WRONG_METHODS, examples=8, level="should", source="RFC 9110, 15.5.6: MUST generate Allow")
@@ -263,9 +295,15 @@ UNKNOWN_PATHS = Domain("an unknown path", lambda t: st.sampled_from(PATHS), lamb
 
 @law("S-REFUSE-18", over=UNKNOWN_PATHS, examples=7, source="laws.md 33")
 def an_unknown_path_is_404(target: Target, path: str) -> None:
-    """A path that is not there is 404 (or another 4xx, or a redirect), never a 200, never a 5xx."""
-    status = target.send(get(path)).status
-    expect(300 <= status < 500, "status 404", status)
+    """A path that is not there is 404 (or another 4xx, or a redirect), never a 200, never a 5xx.
+
+    Beside the API a server may have pages for people that answer any path; they are no answer of the API.
+    """
+    exchange = target.send(get(path))
+    page = exchange.status == 200 and "html" in (exchange.response.field("content-type") or "")
+    if page and (target.profile.name != "docs" or not path.startswith("/v1/")):
+        return
+    expect(300 <= exchange.status < 500, "status 404", exchange.status)
 
 
 @law(

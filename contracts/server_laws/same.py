@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contracts.answers import Reading, read
 from contracts.domains import CALLS, CHATS, PROMPTS, STREAMS, WHOLE, Domain
 from contracts.exchange import Call
-from contracts.law import NotRecorded, Unjudged, Unsupported, expect, law
+from contracts.law import NotRecorded, Unjudged, Unsupported, Vacuous, expect, law
 from contracts.target import Target
 
 DET = {"det"}
@@ -32,12 +32,18 @@ def steady(target: Target, call: Call, first: Reading) -> None:
             raise Unsupported("temperature 0 is not deterministic: the same request gave two texts")
 
 
+def settled(texts: dict[int, str]) -> dict[int, str]:
+    """Texts without a character that the token limit has cut in two: one mode may show half of it, the other none."""
+    return {at: text.rstrip("\ufffd") for at, text in texts.items()}
+
+
 def same(target: Target, one: Call, other: Call, what: str) -> None:
     """Both calls give the same texts and finish reasons."""
     a, b = read(target.send(one)), read(target.send(other))
     if (a.texts, a.finishes) != (b.texts, b.finishes):
         steady(target, one, a)
-    expect(a.texts == b.texts, f"the same text {what}: {a.texts}", b.texts)
+        steady(target, other, b)
+    expect(settled(a.texts) == settled(b.texts), f"the same text {what}: {a.texts}", b.texts)
     if None not in a.finishes.values() and None not in b.finishes.values():
         expect(a.finishes == b.finishes, f"the same finish_reason {what}: {a.finishes}", b.finishes)
 
@@ -119,6 +125,8 @@ def a_list_of_prompts_is_its_prompts(target: Target, pair: tuple[Call, Call]) ->
     alone = [read(target.send(call)) for call in (first, second)]
     prompts = [first.document["prompt"], second.document["prompt"]]
     together = read(target.send(first.with_(prompt=prompts)))
+    if len(together.texts) != 2:
+        raise Vacuous("a list of prompts has not a choice for each (S-CHOICE-05 judges that)")
     if together.texts != {0: alone[0].text, 1: alone[1].text}:
         steady(target, first, alone[0])
         steady(target, second, alone[1])

@@ -76,10 +76,12 @@ def _spilled(target: Target) -> list[Call]:
     return [Call(c.method, c.path, c.body, (*c.fields, key)) for c in calls]
 
 
-def leak(exchange: Exchange, pattern: re.Pattern[bytes]) -> bytes | None:
-    """What of the machine an answer shows and the request did not say."""
+def leak(exchange: Exchange, pattern: re.Pattern[bytes], model: str = "") -> bytes | None:
+    """What of the machine an answer shows and the request did not say; a model may be named by its path."""
     found = pattern.search(exchange.response.body)
     if found is None or found[0] in exchange.call.body or found[0] in exchange.call.path.encode():
+        return None
+    if model and found[0] in model.encode():
         return None
     return found[0]
 
@@ -96,7 +98,7 @@ def no_refusal_shows_a_path(target: Target, log: list[Exchange]) -> None:
     """No refusal shows a path of the server's file system."""
     for exchange in log:
         if exchange.status >= 400:
-            shown = leak(exchange, PATHS)
+            shown = leak(exchange, PATHS, target.model)
             expect(shown is None, "a refusal without paths", f"{shown!r} in {exchange.response.body[:300]!r}", exchange)
 
 
@@ -106,7 +108,7 @@ def no_spoilt_request_shows_the_machine(target: Target, bad: Bad) -> None:
     exchange = target.send(bad.call)
     expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400], exchange)
     if exchange.status >= 400:
-        expect(leak(exchange, PATHS) is None, "a refusal without paths", exchange.response.body[:400])
+        expect(leak(exchange, PATHS, target.model) is None, "a refusal without paths", exchange.response.body[:400])
 
 
 INJECTIONS = (
@@ -151,12 +153,15 @@ def no_header_can_be_injected(target: Target, call: Call) -> None:
     over=Domain("nothing drawn", lambda t: st.just(0), None, GENERATES),
     examples=1,
     live=True,
-    source="RFC 9112, 6.1; CWE-444",
+    level="should",
+    source="RFC 9112, 6.1: the server MUST close the connection after responding to such a request; CWE-444",
 )
 def a_request_cannot_be_smuggled(target: Target, _: int) -> None:
-    """A request with both Content-Length and Transfer-Encoding never makes two requests of one.
+    """A request with both Content-Length and Transfer-Encoding is the last of its connection.
 
-    It may be refused, or read by its chunks; what follows its end by Content-Length is not a request of its own.
+    It may be refused, or read by its chunks, and then the connection is closed: a proxy in front that goes by the other
+    field takes what follows for a part of it, and the server takes it for a request that the proxy never checked. Most
+    HTTP libraries keep such a connection open, so the law is lenient on the servers made with them.
     """
     path = CHAT if endpoints(target)[0] else TEXT
     hidden = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -170,17 +175,11 @@ def a_request_cannot_be_smuggled(target: Target, _: int) -> None:
             first = connection.response(get(path))
         except NoAnswer:
             return
-        if first.status in (400, 411, 501) and (first.response.field("connection") or "").lower() == "close":
-            return
         try:
             second = connection.response(GET_MODELS, 1.0)
         except NoAnswer:
             return
-    expect(
-        first.response.field("connection") is not None or second.status >= 400,
-        "one answer, or a closed connection",
-        second.status,
-    )
+    expect(second.status >= 400, "one answer, and a closed connection", f"answers {first.status} and {second.status}")
 
 
 @law(
@@ -219,7 +218,10 @@ def a_large_head_is_no_crash(target: Target, size: int) -> None:
     source="CWE-22",
 )
 def a_path_leads_nowhere(target: Target, path: str) -> None:
-    """A path that climbs, is endless or no UTF-8 is a 4xx, and shows no file."""
+    """A path that climbs, is endless or no UTF-8 is no 5xx, and shows no file.
+
+    One that climbs to the root may be answered by the root's page.
+    """
     exchange = target.send(get(path))
-    expect(300 <= exchange.status < 500, "a 4xx", exchange.status)
+    expect(exchange.status < 500, "no 5xx", exchange.status)
     expect(b"root:" not in exchange.response.body, "no file", exchange.response.body[:100])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from hypothesis import strategies as st
 
 from contracts.answers import read
@@ -22,7 +24,7 @@ HARD = (
     "\ue000 private",
     "\x7f\x1b[31mred\x1b[0m",
     "İıſẞ",
-    "\u200b\u200d\u2060",
+    "Say \u200b\u200d\u2060",
 )
 
 
@@ -33,6 +35,12 @@ def _hard(target: Target) -> st.SearchStrategy[Call]:
 
 
 UNICODE = Domain("a call with hard Unicode in its prompt", _hard, None, frozenset({"generate"}))
+
+
+def _normal(text: str) -> str:
+    """A text as tokenizers that normalise see it: compatibility forms, visible characters only."""
+    kept = (c for c in unicodedata.normalize("NFKC", text) if not unicodedata.category(c).startswith(("Z", "C")))
+    return "".join(kept)
 
 
 @law("S-UNI-01", over=UNICODE, examples=25, source=SOURCE)
@@ -69,4 +77,6 @@ def an_echo_is_the_prompt(target: Target, call: Call) -> None:
         raise Vacuous("chat does not echo")
     prompt = call.document["prompt"]
     text = read(target.send(call.with_(echo=True))).text
+    if not text.startswith(prompt) and _normal(text).startswith(_normal(prompt)):
+        raise Vacuous("the tokenizer changes such characters")
     expect(text.startswith(prompt), f"a text that begins with {prompt!r}", text)

@@ -7,7 +7,8 @@ from typing import Any
 from contracts.answers import DONE, answer, documents, read, tokens
 from contracts.domains import CALLS, LONGER, STREAMS, USAGE_STREAMS, WHOLE, Longer
 from contracts.exchange import Call
-from contracts.law import Unjudged, Vacuous, expect, law
+from contracts.law import NotRecorded, Unjudged, Vacuous, expect, law
+from contracts.server_laws.plain import obeyed
 from contracts.server_laws.shape import is_int
 from contracts.target import Target
 
@@ -44,6 +45,16 @@ def no_more_tokens_than_allowed(target: Target, call: Call) -> None:
     expect(used <= limit, f"at most {limit} completion_tokens", used)
 
 
+def full(target: Target, call: Call, used: int) -> None:
+    """`Vacuous` where a larger limit changes nothing: then the model's context was full, which is `length` too."""
+    try:
+        longer = read(target.send(call.with_(max_tokens=call.document["max_tokens"] + 8)))
+    except NotRecorded:
+        return
+    if longer.usage and longer.finish == "length" and tokens(longer.usage, "completion_tokens") == used:
+        raise Vacuous("the context of the model is full")
+
+
 @law("S-USAGE-04", over=WHOLE, source="laws.md 4")
 def length_means_all_tokens_were_used(target: Target, call: Call) -> None:
     """Where finish_reason is length, completion_tokens is exactly max_tokens."""
@@ -52,6 +63,8 @@ def length_means_all_tokens_were_used(target: Target, call: Call) -> None:
     if limit is None or reading.finish != "length":
         raise Vacuous("the answer was not cut by max_tokens")
     used = tokens(reading.usage, "completion_tokens")
+    if used < limit:
+        full(target, call, used)
     expect(used == limit, f"{limit} completion_tokens with finish_reason 'length'", used)
 
 
@@ -138,5 +151,9 @@ def a_stream_counts_what_it_delivers(target: Target, call: Call) -> None:
     if reading.usage is None or limit is None:
         raise Vacuous("no usage is told in this stream")
     used = tokens(reading.usage, "completion_tokens")
+    if used > limit:
+        obeyed(target, call)
     expect(used <= limit, f"at most {limit} completion_tokens", used)
+    if reading.finish == "length" and used < limit:
+        full(target, call, used)
     expect(reading.finish != "length" or used == limit, f"{limit} completion_tokens with 'length'", used)
