@@ -44,7 +44,8 @@ def find(profile: Profile, request: Request) -> Found | Plan:
             location = f"http://{host}{other}".encode("latin-1")
             query = b"?" + request.query if request.query else b""
             return Plan((Head(307, ((b"content-length", b"0"), (b"location", location + query))),))
-    return refuse(profile, "not_found", method=request.method, path=request.path)
+    method = "GET" if request.method == "HEAD" and profile.option("head") == "get" else request.method
+    return refuse(profile, "not_found", method=method, path=request.path)
 
 
 def _other_method(profile: Profile, request: Request, route: Route, rest: str) -> Found | Plan:
