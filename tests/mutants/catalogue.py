@@ -1,0 +1,18 @@
+"""All wrong servers, in the order of the families; no two have the same name."""
+
+from __future__ import annotations
+
+from . import abuse, counting, framing, limits, pages, refusing, sameness, shapes, streams
+from .mutant import Mutant
+
+SERVERS: tuple[Mutant, ...] = (
+    *framing.MUTANTS,
+    *streams.MUTANTS,
+    *shapes.MUTANTS,
+    *counting.MUTANTS,
+    *limits.MUTANTS,
+    *sameness.MUTANTS,
+    *refusing.MUTANTS,
+    *pages.MUTANTS,
+    *abuse.MUTANTS,
+)
