@@ -30,14 +30,24 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--no-recorded", action="store_true", help="leave the recordings of real servers out")
     run.add_argument("--no-clients", action="store_true", help="leave the client laws out")
     run.add_argument(
-        "--target", metavar="FILE", help="a TOML file with url, model, profile and capabilities of a target"
+        "--target", metavar="FILE", help="a TOML file: url, model, profile, restart_cmd, [capabilities] of a target"
     )
+    run.add_argument("--restart-cmd", default="", metavar="CMD", help="shell command that starts the server again")
     clients = commands.add_parser("clients", help="judge clients against the fake server")
     clients.add_argument(
         "--client", action="append", default=[], help="inferneo, inferneo-async, openai, ... or command:CMD"
     )
     clients.add_argument("--mock-url", default="", help="a running fake server (default: an embedded one)")
     _common(clients)
+    again = commands.add_parser("replay", help="judge the one case of a failure that --save wrote again")
+    again.add_argument("files", nargs="+", metavar="FILE", help="a file of --save, or a folder of them")
+    where = again.add_mutually_exclusive_group()
+    where.add_argument("--url", default="", help="the server to judge (default: the file's; the fake if it has none)")
+    where.add_argument("--as-saved", action="store_true", help="the answers that were saved: they break the law again")
+    again.add_argument("--client", default="", help="the client to judge (default: the file's)")
+    again.add_argument("--model", default="", help="model to ask for (default: the first that the server lists)")
+    again.add_argument("--api-key", default="", help="key to send as Authorization: Bearer")
+    again.add_argument("--profile", choices=("docs", "engine", "openai"), help="what is promised (default: the file's)")
     listing = commands.add_parser("list", help="show all laws")
     listing.add_argument("--json", action="store_true", help="as JSON")
     explain = commands.add_parser("explain", help="show one law: what it says, why, and where it comes from")
@@ -55,12 +65,21 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML")
     command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
     command.add_argument("--markdown", metavar="FILE", help="write a summary as Markdown")
-    command.add_argument("--save", metavar="DIR", help="write one JSON file for each broken law")
+    command.add_argument("--html", metavar="FILE", help="write a page: law x target, the wire of each failure")
+    command.add_argument("--save", metavar="DIR", help="write one JSON file for each broken law; see replay")
+    command.add_argument("--baseline", metavar="FILE", help="a TOML file of known failures, which do not fail the run")
+    command.add_argument("--update-baseline", action="store_true", help="add what is broken to the baseline")
+    command.add_argument("--prune-baseline", action="store_true", help="take out of it what is no longer broken")
+    command.add_argument(
+        "--database", default="", metavar="WHERE", help="keep failing cases in DIR, github:OWNER/REPO or redis://..."
+    )
+    command.add_argument("-n", dest="workers", default="1", metavar="N", help="judge in N processes, or auto")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     from contracts.connect import Unreachable
+    from contracts.law import Unjudgeable
     from contracts.mock import MockFailed
 
     options = parser().parse_args(arguments)
@@ -70,11 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _list(options)
             case "explain":
                 return _explain(options)
+            case "replay":
+                from contracts.replay import replay
+
+                return replay(options)
             case _:
                 from contracts.run import run
 
                 return run(options)
-    except (Usage, Unreachable, MockFailed, LookupError, ValueError, OSError) as error:
+    except (Usage, Unreachable, MockFailed, Unjudgeable, LookupError, ValueError, OSError) as error:
         print(f"inferneo-contracts: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from contracts.exchange import get, post
+from contracts.exchange import Call, get, post
+from contracts.law import Unsupported
 from contracts.options import Options
 from contracts.profile import PROFILES, Profile, profile
 from contracts.target import Target
@@ -17,7 +19,7 @@ class Unreachable(Exception):  # noqa: N818 - it says what was found, in the law
 
 def connect(url: str, options: Options) -> Target:
     """Raises `Unreachable`; `LookupError` for an unknown profile, `ValueError` for a URL that is none."""
-    target = Target(url, options.model, options.api_key or None)
+    target = Target(url, options.model, options.api_key or None, declared=dict(options.capabilities))
     try:
         target.send(get("/v1/models"), 10.0)
     except NoAnswer as error:
@@ -25,28 +27,67 @@ def connect(url: str, options: Options) -> Target:
     if not target.model:
         target.model = _first_model(target)
     target.profile = profile(options.profile) if options.profile else seen_profile(target)
+    target.timeout = max(target.timeout, SLOW * usual(target))
     target.log.clear()
     return target
 
 
+SLOW = 20.0
+"""A request may take this many times the time of a plain one before it counts as never answered."""
+TRIED = 6
+LOADING = 120.0
+"""Seconds that the first request to a model may take: some servers load it then."""
+
+
+def usual(target: Target) -> float:
+    """Seconds that a plain short request takes; the first one, in which a model may be loaded, does not count."""
+    seconds = 0.0
+    for _ in range(2):
+        try:
+            exchange = target.send(_plain(target.model, "/v1/chat/completions"), LOADING)
+            if exchange.status != 200:
+                exchange = target.send(_plain(target.model, "/v1/completions"), LOADING)
+        except (NoAnswer, Unsupported):
+            return seconds
+        seconds = exchange.seconds
+        if seconds < 0.2:
+            return seconds
+    return seconds
+
+
+def _plain(model: str, path: str) -> Call:
+    asked = {"messages": [{"role": "user", "content": "Say hello"}]} if "chat" in path else {"prompt": "Say hello"}
+    return post(path, {"model": model, **asked, "max_tokens": 4, "temperature": 0})
+
+
 def _first_model(target: Target) -> str:
+    """The first listed model that answers; the first one where none does (S-MODEL-07 says so)."""
     exchange = target.send(get("/v1/models"))
     document: Any = exchange.document
     data = document.get("data") if isinstance(document, dict) else None
-    if isinstance(data, list):
-        for item in data:
-            if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]:
-                return str(item["id"])
-    raise Unreachable(
-        f"cannot judge {target.url}: GET /v1/models was answered {exchange.status} and lists no model; give --model"
-    )
+    listed = [item.get("id") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    ids = [str(name) for name in listed if isinstance(name, str) and name]
+    if not ids:
+        wanted = "give --api-key" if exchange.status in (401, 403) else "give --model"
+        raise Unreachable(
+            f"cannot judge {target.url}: GET /v1/models was answered {exchange.status} and lists no model; {wanted}"
+        )
+    for name in ids[:TRIED]:
+        for path in ("/v1/chat/completions", "/v1/completions"):
+            try:
+                if target.send(_plain(name, path), LOADING).status == 200:
+                    return name
+            except (NoAnswer, Unsupported):
+                continue
+    return ids[0]
 
 
 def seen_profile(target: Target) -> Profile:
     """The profile that the server's answers look like: three signs, the majority decides, `openai` when in doubt.
 
-    docs: `/v1/info` is there, errors are `{"error": ...}`, unknown models are 404. engine: `/stats` is there, errors
-    are `{"detail": ...}`, models are owned by inferneo.
+    docs: `/v1/info` is there, errors are `{"error": ...}`, models are owned by inferneo. engine: `/stats` is there,
+    errors are `{"detail": ...}`, models are owned by inferneo. No page documents the path of the information, so a
+    server that looks like the docs and does not have it does not promise it.
     """
     refused = target.send(post("/v1/completions", {"model": target.model})).document
     unknown = target.send(get("/v1/no/such/path")).document
@@ -59,8 +100,11 @@ def seen_profile(target: Target) -> Profile:
         else set()
     )
     ours = "inferneo" in owners
-    docs = [info.status == 200, any("error" in shape for shape in shapes), ours]
-    engine = [stats.status == 200, any("detail" in shape for shape in shapes), ours]
+    informs = info.status == 200 and isinstance(info.document, dict) and "uptime" in info.document
+    counts = stats.status == 200 and isinstance(stats.document, dict) and "running" in stats.document
+    docs = [informs, any("error" in shape for shape in shapes), ours]
+    engine = [counts, any("detail" in shape for shape in shapes), ours]
     if sum(docs) >= 2 and sum(docs) >= sum(engine):
-        return PROFILES["docs"]
+        found = PROFILES["docs"]
+        return found if info.status != 404 else replace(found, info=False)
     return PROFILES["engine"] if sum(engine) >= 2 else PROFILES["openai"]

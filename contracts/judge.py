@@ -15,12 +15,20 @@ from typing import Any, Literal, TypeAlias
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
+from contracts.case import Unsaved, to_json
+from contracts.database import of_law
+from contracts.exchange import Call
 from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous, shorten
+from contracts.patience import is_short
 from contracts.recorded import RecordedTarget
 from contracts.wire import NoAnswer
 
 Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken"]
 REPEATS = 3
+SHOWN = 4
+"""So many requests of a failing case are shown."""
+KEPT = 12
+"""So many of its exchanges are kept."""
 GIVE_UP = 25
 PATIENCE = 60.0
 """How long past its time a law may take to get its first case."""
@@ -37,6 +45,10 @@ class Failure:
     exchanges: list[dict[str, Any]]
     seen: str
     seed: int
+    value: Any = None
+    """The case in the form of `contracts.case`, as `{"case": ...}`; None when there is no such form."""
+    model: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +66,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard a law is tried: `examples` scales each law's own number, `seconds` bounds one law."""
+    """How hard a law is tried: `examples` scales each law's own number, `seconds` bounds one law; `database` keeps the
+    cases that failed for the next run (one of Hypothesis's databases; None: nothing is kept)."""
 
     seed: int = 0
     examples: float = 1.0
     seconds: float = 10.0
     shrink_seconds: float = 4.0
+    database: Any = None
 
 
 @dataclass(slots=True)
@@ -73,6 +87,8 @@ class _Trial:
     case: object = None
     first_breach: float = 0.0
     failing: dict[str, Breach] = field(default_factory=dict)
+    dead: list[Any] | None = None
+    """The calls of the case after which the server no longer answered."""
 
 
 NOTHING = object()
@@ -112,6 +128,28 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
     return verdict("ok", "", trial.judged)
 
 
+def judge_case(law: Law, target: Any, case: object, effort: Effort) -> Verdict:
+    """The verdict on one law by one case that is given; broken when it is broken in any of three trials."""
+    started = time.monotonic()
+
+    def verdict(word: Word, reason: str = "", cases: int = 0, failure: Failure | None = None) -> Verdict:
+        return Verdict(law.id, target.name, word, reason, cases, round(time.monotonic() - started, 3), failure)
+
+    trial = _Trial(case=case)
+    for _ in range(REPEATS):
+        try:
+            _once(law, target, case, trial)
+        except Breach as breach:
+            trial.breach = breach
+            return _failed(law, target, effort, trial, verdict)
+        except Exception as error:
+            return verdict("broken", f"the law could not be judged: {error!r}")
+    if trial.judged == 0:
+        reasons = trial.unjudged or trial.absent
+        return verdict("broken" if trial.unjudged else "unsupported", reasons[0])
+    return verdict("ok", "", trial.judged)
+
+
 def _once(law: Law, target: Any, case: object, trial: _Trial) -> None:
     """Runs the law on one case and keeps the books; raises `Breach` when it is broken."""
     target.begin()
@@ -122,6 +160,9 @@ def _once(law: Law, target: Any, case: object, trial: _Trial) -> None:
     except (Vacuous, Unsupported) as error:
         trial.absent.append(str(error))
     except NoAnswer as error:
+        if error.how == "timeout" and isinstance(error.call, Call) and not is_short(error.call):
+            trial.absent.append("the request asks for so much that its answer takes longer than the judge waits")
+            return
         raise Breach("an HTTP response", str(error)) from error
     else:
         trial.judged += 1
@@ -137,7 +178,7 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
         tried = trial.judged or trial.absent or trial.unjudged
         if trial.breach is None and now > until and (tried or now > until + PATIENCE):
             return
-        if trial.breach is not None and now > trial.first_breach + effort.shrink_seconds:
+        if trial.breach is not None and (trial.dead or now > trial.first_breach + effort.shrink_seconds):
             if repr(case) in trial.failing:
                 raise trial.failing[repr(case)]
             return
@@ -147,6 +188,8 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
             trial.first_breach = trial.first_breach or now
             trial.breach, trial.case = breach, case
             trial.failing[repr(case)] = breach
+            if isinstance(breach.__cause__, NoAnswer) and _is_dead(target):
+                trial.dead = trial.dead or list(target.sent)
             raise
 
     if law.over is None:
@@ -156,15 +199,23 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
     profile = settings(
         max_examples=max(1, round(law.examples * effort.examples)),
         deadline=None,
-        database=None,
+        database=of_law(effort.database, law.id),
         derandomize=False,
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
         print_blob=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
     profile(seed(effort.seed)(given(strategy)(one)))()
+
+
+def _is_dead(target: Any) -> bool:
+    """Whether the server no longer answers anything; what `target.sent` holds does not change."""
+    sent = list(target.sent)
+    dead = hasattr(target, "alive") and not target.alive(2.0)
+    target.sent[:] = sent
+    return dead
 
 
 def _enumerate(law: Law, target: RecordedTarget, trial: _Trial) -> None:
@@ -183,29 +234,61 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
     """The minimal case once more: its breach is the one that is told."""
     breach = trial.breach
     assert breach is not None
-    again, calls, log = 0, list(target.sent), list(target.log)[-len(target.sent) or None :]
-    if target.live:
+    if trial.dead is not None:
+        target.sent[:] = trial.dead
+    again, calls, log = 0, list(target.sent), _shown(target)
+    if target.live and trial.dead is None:
         for _ in range(REPEATS):
             try:
                 _once(law, target, trial.case, _Trial())
             except Breach as error:
                 again += 1
                 breach = error
-                calls, log = list(target.sent), list(target.log)[-len(target.sent) or None :]
+                calls, log = list(target.sent), _shown(target)
     seen = "recorded" if not target.live else f"{again} of {REPEATS} repetitions failed again"
+    if trial.dead is not None:
+        seen = "the server died, so it was not asked again"
     url = target.url if target.live else "http://recorded"
     if breach.exchange is not None:
-        calls, log = [breach.exchange.call], [breach.exchange]
+        calls = [breach.exchange.call]
+        last = breach.exchange.to_json()
+        log = [*(one for one in log if one != last), last] if target.live else []
     failure = Failure(
         breach.expected,
         breach.got,
         "" if trial.case is NOTHING else shorten(trial.case, 800),
-        [call.curl(url) for call in calls[-4:]],
-        [exchange.to_json() for exchange in log[-4:]] if target.live else [],
+        [call.curl(url) for call in calls[-SHOWN:]],
+        log,
         seen,
         effort.seed,
+        _saved(trial.case),
+        str(getattr(target, "model", "")),
+        target.profile.name,
     )
-    if target.live and not again:
-        return verdict("lenient", f"seen once, not again in {REPEATS} repetitions: {breach}", trial.judged, failure)
-    word: Word = "failed" if law.level == "must" else "lenient"
+    if trial.dead is not None:
+        return verdict("failed", f"the server died: {breach}", trial.judged, failure)
+    needed = REPEATS if "det" in law.needs else 1
+    if target.live and again < needed and trial.dead is None:
+        often = "seen once, not again" if not again else f"seen once, and {again} times again"
+        return verdict("lenient", f"{often} in {REPEATS} repetitions: {breach}", trial.judged, failure)
+    word: Word = "failed" if law.level_on(target.profile.name) == "must" else "lenient"
     return verdict(word, str(breach), trial.judged, failure)
+
+
+def _shown(target: Any) -> list[dict[str, Any]]:
+    """The last exchanges of the case; a request that no response came to has none."""
+    if not target.live:
+        return []
+    answered = {id(getattr(exchange, "call", exchange)): exchange for exchange in target.log}
+    found = []
+    for call in target.sent[-KEPT:]:
+        exchange = answered.get(id(call))
+        found.append(exchange.to_json() if exchange else {"request": call.to_json(), "response": None, "ended": "none"})
+    return found
+
+
+def _saved(case: object) -> dict[str, Any] | None:
+    try:
+        return {} if case is NOTHING else {"case": to_json(case)}
+    except Unsaved:
+        return None

@@ -14,6 +14,27 @@ LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
 """Families that abuse the server come last, so that what they break is not blamed on others."""
 
 
+def parse_capability(text: str) -> tuple[str, bool]:
+    """`det=yes` or `n=no`. Raises `ValueError`."""
+    name, _, value = text.partition("=")
+    if value not in ("yes", "no"):
+        raise ValueError(f"{text!r} declares nothing; expected NAME=yes or NAME=no")
+    return known_capability(name), value == "yes"
+
+
+def known_capability(name: str) -> str:
+    """The name itself. Raises `ValueError` that names the nearest."""
+    import difflib
+
+    from contracts.capabilities import PROBES
+
+    if name in PROBES:
+        return name
+    near = difflib.get_close_matches(name, PROBES, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown capability {name!r}; known: {', '.join(sorted(PROBES))}{hint}")
+
+
 def parse_budget(text: str) -> float:
     """Seconds of `60s`, `5m`, `1h` or a bare number. Raises `ValueError`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
@@ -24,7 +45,10 @@ def parse_budget(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to judge and how hard. `level` must leaves the SHOULD laws out; `only` are ids or beginnings of ids."""
+    """What to judge and how hard. `level` must leaves the SHOULD laws out; `only` are ids or beginnings of ids.
+
+    `capabilities` are declared, and not probed. `part`: `together` are the laws that bear others at the same time,
+    `alone` the rest of them."""
 
     urls: tuple[str, ...] = ()
     mock_url: str = ""
@@ -38,10 +62,16 @@ class Options:
     clients: tuple[str, ...] = ()
     results: str = ""
     recorded: bool = True
+    capabilities: tuple[tuple[str, bool], ...] = ()
+    restart_cmd: str = ""
+    database: str = ""
+    part: str = "all"
 
     def wants(self, law: Law) -> bool:
         """Whether the law takes part."""
         if self.level == "must" and law.level != "must":
+            return False
+        if self.part != "all" and alone(law) != (self.part == "alone"):
             return False
         return not self.only or any(law.id.startswith(one.upper()) for one in self.only)
 
@@ -50,6 +80,11 @@ class Options:
         share = self.budget / max(1, laws)
         examples = max(0.2, min(50.0, self.budget / 60.0))
         return Effort(self.seed, examples, max(1.0, share * 3), max(1.0, min(20.0, share * 4)))
+
+
+def alone(law: Law) -> bool:
+    """Whether the law needs the server for itself: what it measures, or breaks, others would notice."""
+    return law.side == "server" and (law.live or law.family in LATE)
 
 
 def in_order(found: list[Law]) -> list[Law]:
@@ -68,6 +103,17 @@ FLAGS: dict[str, dict[str, Any]] = {
     "--inferneo-seed": {"default": 0, "type": int, "help": "seed of everything that is drawn"},
     "--inferneo-law": {"action": "append", "default": [], "help": "judge only this law, or laws whose ids begin so"},
     "--inferneo-client": {"action": "append", "default": [], "help": "client to judge (default: inferneo, both kinds)"},
+    "--inferneo-capability": {
+        "action": "append",
+        "default": [],
+        "help": "declare a capability instead of probing it, like det=yes or n=no; may be repeated",
+    },
+    "--inferneo-restart-cmd": {"default": "", "help": "shell command that starts the server again after it died"},
+    "--inferneo-database": {
+        "default": "",
+        "help": "where failing cases are kept: a directory, github:... or redis:...",
+    },
+    "--inferneo-part": {"default": "all", "help": "together: laws that bear others beside them; alone: the others"},
     "--inferneo-results": {"default": "", "help": "file to append one JSON line per verdict to"},
     "--inferneo-no-recorded": {"action": "store_true", "default": False, "help": "leave the recordings out"},
 }

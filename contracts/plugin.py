@@ -6,6 +6,7 @@ Use: `pytest -p contracts.plugin --pyargs contracts.suite --inferneo-url http://
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from contracts.judge import Effort
-from contracts.options import FLAGS, Options, parse_budget
+from contracts.options import FLAGS, Options, parse_budget, parse_capability
 
 RUN = pytest.StashKey["Run"]()
 
@@ -28,6 +29,8 @@ class Run:
         self.targets: dict[str, Any] = {}
         self.mock: Any = None
         self.began: dict[str, float] = {}
+        self.before: dict[str, str] = {}
+        self._database: Any = None
 
     def target(self, url: str) -> Any:
         """The target of that URL, connected and probed once."""
@@ -37,17 +40,27 @@ class Run:
             self.targets[url] = connect(url, self.options)
         return self.targets[url]
 
+    def database(self) -> Any:
+        """Where failing cases are kept; None: nowhere."""
+        from contracts.database import open_database
+
+        if self._database is None and self.options.database:
+            self._database = open_database(self.options.database)
+        return self._database
+
     def effort(self, side: str, laws: int) -> Effort:
         """How hard the next law of a side is tried; once the budget is used up, one case for each."""
         began = self.began.setdefault(side, time.monotonic())
-        effort = self.options.effort(laws)
+        effort = replace(self.options.effort(laws), database=self.database())
         late = time.monotonic() - began > self.options.budget
         return replace(effort, seconds=0.0, shrink_seconds=1.0) if late else effort
 
     def tell(self, kind: str, **values: Any) -> None:
-        """Appends one line to the results."""
+        """Appends one line to the results; each worker of pytest-xdist has a file of its own beside it."""
         if self.options.results:
-            with Path(self.options.results).open("a", encoding="utf-8") as file:
+            worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+            path = Path(f"{self.options.results}.{worker}" if worker else self.options.results)
+            with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"kind": kind, **values}) + "\n")
 
     def verdict(self, where: str, verdict: Any) -> None:
@@ -65,8 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
     value = config.getoption
     try:
         budget = parse_budget(value("--inferneo-budget"))
+        capabilities = tuple(parse_capability(one) for one in value("--inferneo-capability"))
     except ValueError as error:
-        raise pytest.UsageError(f"--inferneo-budget: {error}") from None
+        raise pytest.UsageError(str(error)) from None
     config.stash[RUN] = Run(
         Options(
             urls=tuple(value("--inferneo-url")),
@@ -81,6 +95,10 @@ def pytest_configure(config: pytest.Config) -> None:
             clients=tuple(value("--inferneo-client")),
             results=value("--inferneo-results"),
             recorded=not value("--inferneo-no-recorded"),
+            capabilities=capabilities,
+            restart_cmd=value("--inferneo-restart-cmd"),
+            database=value("--inferneo-database"),
+            part=value("--inferneo-part"),
         )
     )
 

@@ -1,180 +1,180 @@
-"""What a run found, as a terminal table, JUnit XML, JSON, Markdown, and one file for each broken law."""
+"""What a run found, as values; the forms it is shown in are files of their own (terminal, junit, markdown, page)."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from contracts.law import Law, laws
+from contracts.baseline import Baseline, Known
+from contracts.law import find
 from contracts.notes import notes
 from contracts.options import Options
 
-SIGNS = {
-    "ok": ("ok", "green"),
-    "lenient": ("lenient", "yellow"),
-    "failed": ("FAILED", "bold red"),
-    "unsupported": ("-", "dim"),
-    "broken": ("BROKEN", "bold red"),
-}
 BAD = ("failed", "broken")
+WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported")
+ORDER = {"live": 0, "recorded": 1, "client": 2}
+
+Column = tuple[str, str]
+"""Where (live, recorded, client) and the target."""
 
 
 @dataclass(slots=True)
 class Report:
-    """`columns` are (where, target) in the order of the table; `verdicts` by law and column; `surprises` are recorded
-    verdicts that the field notes do not know, or know wrongly."""
+    """`columns` in the order of the tables; `verdicts` by law and column; `surprises` are recorded verdicts that the
+    field notes do not know, or know wrongly; `deaths` are servers that died, and of what."""
 
-    columns: list[tuple[str, str]]
-    verdicts: dict[tuple[str, tuple[str, str]], dict[str, Any]]
+    columns: list[Column]
+    verdicts: dict[tuple[str, Column], dict[str, Any]]
     surprises: list[dict[str, Any]]
     seconds: float
     names: dict[str, str] = field(default_factory=dict)
-    output: str = ""
+    deaths: list[dict[str, Any]] = field(default_factory=list)
+    baseline: Baseline | None = None
+    today: date = field(default_factory=date.today)
 
-    def side(self, where: tuple[str, ...]) -> list[tuple[str, str]]:
+    def side(self, where: tuple[str, ...]) -> list[Column]:
         """The columns of one table."""
         return [column for column in self.columns if column[0] in where]
 
-    def of(self, where: str) -> list[dict[str, Any]]:
-        """All verdicts of one kind."""
-        return [verdict for (_, column), verdict in self.verdicts.items() if column[0] == where]
+    def of(self, *where: str) -> list[dict[str, Any]]:
+        """All verdicts of these kinds, column by column."""
+        wanted = self.side(where)
+        found = [(column, verdict) for (_, column), verdict in self.verdicts.items() if column in wanted]
+        return [verdict for column in wanted for at, verdict in found if at == column]
+
+    def name(self, target: str) -> str:
+        """What a target is called where people read."""
+        return self.names.get(target, target)
+
+    def known(self, verdict: dict[str, Any]) -> Known | None:
+        """The entry of the baseline that speaks of the verdict's law on its target, expired or not."""
+        if self.baseline is None or verdict["where"] == "recorded":
+            return None
+        return self.baseline.find(verdict["law"], self.name(verdict["target"]))
+
+    def word(self, verdict: dict[str, Any]) -> str:
+        """The verdict's word; `known` where a failure is in the baseline or, for a recording, in the field notes."""
+        word = str(verdict["word"])
+        if word not in BAD:
+            return word
+        if verdict["where"] == "recorded":
+            note = notes().get(verdict["target"])
+            return "known" if note and verdict["law"] in note.breaks else word
+        entry = self.known(verdict)
+        return "known" if entry and not entry.is_expired(self.today) else word
+
+    def red(self) -> list[dict[str, Any]]:
+        """The verdicts that fail the run."""
+        return [verdict for verdict in self.of("live", "client") if self.word(verdict) in BAD]
+
+    def gone(self) -> list[Known]:
+        """Entries of the baseline whose laws were judged in this run and are kept now."""
+        if self.baseline is None:
+            return []
+        judged = self.of("live", "client")
+        found = []
+        for entry in self.baseline.entries:
+            words = [v["word"] for v in judged if self.known(v) == entry]
+            if words and all(word in ("ok", "lenient") for word in words):
+                found.append(entry)
+        return found
 
 
 def collect(lines: list[dict[str, Any]], options: Options, embedded: str, seconds: float) -> Report:
     """The report on the results of a run."""
-    columns: dict[tuple[str, str], None] = {}
+    columns: dict[Column, None] = {}
     verdicts = {}
     for line in lines:
         if line["kind"] == "verdict":
             column = (line["where"], line["target"])
             columns[column] = None
             verdicts[line["law"], column] = line
-    order = {"live": 0, "recorded": 1, "client": 2}
     names = dict.fromkeys(options.urls, embedded) if embedded else {}
     surprises = [line for line in lines if line["kind"] == "surprise"]
-    return Report(sorted(columns, key=lambda c: (order[c[0]], c[1])), verdicts, surprises, seconds, names)
+    deaths = [line for line in lines if line["kind"] == "fatal"]
+    ordered = sorted(columns, key=lambda c: (ORDER[c[0]], c[1]))
+    return Report(ordered, verdicts, surprises, seconds, names, deaths)
 
 
 def exit_code(report: Report) -> int:
-    """1 when a judged target breaks a law (a SHOULD is only lenient) or a recording surprises."""
-    judged = [*report.of("live"), *report.of("client")]
-    return 1 if report.surprises or any(verdict["word"] in BAD for verdict in judged) else 0
+    """1 when a judged target breaks a law that is not known (a SHOULD is only lenient), or died, or a recording
+    surprises."""
+    return 1 if report.surprises or report.deaths or report.red() else 0
 
 
-def show(report: Report) -> None:
-    """The tables, then each broken law at length, then one line that sums up."""
-    console = Console(highlight=False)
-    width = None if console.is_terminal else 160
-    console = Console(highlight=False, width=width)
-    for title, side, where in (("Server laws", "server", ("live", "recorded")), ("Client laws", "client", ("client",))):
-        columns = report.side(where)
-        if columns:
-            console.print(_table(report, title, laws(side), columns, console.width))
-    for verdict in [*report.of("live"), *report.of("client")]:
-        if verdict["word"] in BAD:
-            console.print(Text(_block(verdict)), style=None)
-    for surprise in report.surprises:
-        console.print(Text(f"recorded {surprise['server']}: {surprise['text']}\n", style="red"))
-    for line in summary(report):
-        console.print(Text(line))
+def request_of(verdict: dict[str, Any]) -> list[str]:
+    """The request of a failure as lines to paste."""
+    return list((verdict["failure"] or {}).get("curl", []))
 
 
-def _short(name: str) -> str:
-    """A server's name without its version and scheme, for the head of a column."""
-    return re.sub(r"-\d[\d.]*$", "", name).removeprefix("http://").replace("-", " ")
-
-
-def _table(report: Report, title: str, found: list[Law], columns: list[tuple[str, str]], width: int) -> Table:
-    room = max(30, width - 16 - 12 * len(columns))
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("law", no_wrap=True)
-    table.add_column("says", no_wrap=True, width=room)
-    for where, name in columns:
-        shown = report.names.get(name, name)
-        words = f"recorded {_short(name)}" if where == "recorded" else _short(shown)
-        table.add_column(words, justify="center", width=10, overflow="fold")
-    for law in found:
-        row = [report.verdicts.get((law.id, column)) for column in columns]
-        if not any(row):
-            continue
-        cells = [_cell(law, column, verdict) for column, verdict in zip(columns, row, strict=True)]
-        table.add_row(law.id + ("" if law.level == "must" else "*"), _cut(law.title, room), *cells)
-    table.caption = "* SHOULD    - unsupported or not recorded    broken: known, see contracts/field_notes.toml"
-    return table
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: room - 1]}…"
-
-
-def _cell(law: Law, column: tuple[str, str], verdict: dict[str, Any] | None) -> Text:
-    if verdict is None:
-        return Text("")
-    word, style = SIGNS[verdict["word"]]
-    known = notes().get(column[1])
-    if column[0] == "recorded" and known and law.id in known.breaks and verdict["word"] in BAD:
-        return Text("broken", style="red")
-    return Text(word, style=style)
-
-
-def _block(verdict: dict[str, Any]) -> str:
-    found = next(law for law in laws() if law.id == verdict["law"])
-    lines = ["", f"{found.id} {verdict['word'].upper()} on {verdict['target']}: {found.title}"]
+def block(report: Report, verdict: dict[str, Any]) -> str:
+    """One broken law at length."""
+    law = find(verdict["law"])
+    lines = ["", f"{law.id} {verdict['word'].upper()} on {report.name(verdict['target'])}: {law.title}"]
+    entry = report.known(verdict)
+    if entry is not None:
+        lines.append(f"  known, but expired on {entry.expires}: {entry}")
     failure = verdict["failure"]
     if failure is None:
         return "\n".join([*lines, f"  {verdict['reason']}"])
     lines += [f"  expected  {failure['expected']}", f"  got       {failure['got']}"]
     lines += [f"  case      {failure['case']}"] if failure["case"] else []
     lines += [f"  request   {curl}" for curl in failure["curl"]]
-    reason = " ".join(found.description.partition("\n")[2].split())
+    reason = " ".join(law.description.partition("\n")[2].split())
     lines += [f"  why       {reason}"] if reason else []
-    return "\n".join(
-        [*lines, f"  source    {found.source}; {failure['seen']}; --seed {failure['seed']} --law {found.id}"]
-    )
+    return "\n".join([*lines, f"  source    {law.source}; {failure['seen']}; --seed {failure['seed']} --law {law.id}"])
 
 
 def summary(report: Report) -> list[str]:
-    """One line per judged target, one for the recordings."""
+    """One line per judged target, one for the recordings, one for each thing that is to be done."""
     lines = []
     for column in report.side(("live", "client")):
-        words = [verdict["word"] for (_, c), verdict in report.verdicts.items() if c == column]
-        counts = ", ".join(f"{words.count(word)} {word}" for word in SIGNS if word in words)
-        lines.append(f"{report.names.get(column[1], column[1])}: {len(words)} laws: {counts}")
+        words = [report.word(verdict) for (_, c), verdict in report.verdicts.items() if c == column]
+        counts = ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)
+        lines.append(f"{report.name(column[1])}: {len(words)} laws: {counts}")
     if recorded := report.side(("recorded",)):
         known = sum(len(notes()[name].breaks) for _, name in recorded if name in notes())
         surprise = f"{len(report.surprises)} surprises" if report.surprises else "no surprise"
         lines.append(f"{len(recorded)} recorded servers: {known} known breaches, {surprise}")
+    for death in report.deaths:
+        what = f"; the request: {death['request']}" if death["request"] else ""
+        then = f"nothing more of it was judged; {death['problem']}" if death["problem"] else "it was started again"
+        lines.append(f"{report.name(death['target'])} DIED during {death['law']}{what}; {then}")
+    for entry in report.gone():
+        lines.append(f"baseline: {entry.law} is no longer broken ({entry}); --prune-baseline takes it out")
     return [*lines, f"{report.seconds:.1f} s"]
 
 
 def write(report: Report, options: argparse.Namespace) -> None:
     """The files that were asked for. Raises `OSError`."""
-    if options.json:
-        _put(options.json, json.dumps(to_json(report), indent=2, ensure_ascii=False) + "\n")
-    if options.junit:
-        _put(options.junit, to_junit(report))
-    if options.markdown:
-        _put(options.markdown, to_markdown(report))
+    from contracts import junit, markdown, page, saved
+
+    forms: tuple[tuple[str | None, Callable[[], str]], ...] = (
+        (options.json, lambda: json.dumps(to_json(report), indent=2, ensure_ascii=False) + "\n"),
+        (options.junit, lambda: junit.to_junit(report)),
+        (options.markdown, lambda: markdown.to_markdown(report)),
+        (options.html, lambda: page.to_html(report)),
+    )
+    for path, text in forms:
+        if path:
+            put(path, text())
     if options.save:
         folder = Path(options.save)
         folder.mkdir(parents=True, exist_ok=True)
-        for verdict in [*report.of("live"), *report.of("client")]:
+        for verdict in report.of("live", "client"):
             if verdict["failure"]:
-                name = "".join(c if c.isalnum() or c in "-." else "_" for c in f"{verdict['law']}-{verdict['target']}")
-                _put(folder / f"{name}.json", json.dumps(to_fixture(verdict), indent=2, ensure_ascii=False) + "\n")
+                document = saved.to_file(verdict, report.name(verdict["target"]))
+                name = saved.file_name({**verdict, "target": report.name(verdict["target"])})
+                put(folder / name, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _put(path: str | Path, text: str) -> None:
+def put(path: str | Path, text: str) -> None:
+    """Writes a file; a lone surrogate goes as its escape."""
     Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
@@ -184,65 +184,11 @@ def to_json(report: Report) -> dict[str, Any]:
     return {
         "exit_code": exit_code(report),
         "seconds": round(report.seconds, 2),
-        "verdicts": [{key: verdict[key] for key in keys} for verdict in report.verdicts.values()],
+        "verdicts": [
+            {**{key: verdict[key] for key in keys}, "known": str(report.known(verdict) or "") or None}
+            for verdict in report.verdicts.values()
+        ],
         "surprises": [{"server": s["server"], "text": s["text"]} for s in report.surprises],
-    }
-
-
-def to_junit(report: Report) -> str:
-    """JUnit XML: a suite per column, a case per law; lenient and unsupported are skipped with the reason."""
-    top = ElementTree.Element("testsuites")
-    for where, name in report.columns:
-        found = [v for (_, column), v in report.verdicts.items() if column == (where, name)]
-        known = notes()[name].breaks if where == "recorded" and name in notes() else {}
-        bad = [v for v in found if v["word"] in BAD and v["law"] not in known]
-        suite = ElementTree.SubElement(
-            top, "testsuite", name=f"{where} {name}", tests=str(len(found)), failures=str(len(bad)), errors="0"
-        )
-        for verdict in found:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=f"{where}.{name}", name=verdict["law"], time=str(verdict["seconds"])
-            )
-            message = _printable(verdict["reason"])
-            if verdict in bad:
-                ElementTree.SubElement(case, "failure", message=message).text = _printable(_block(verdict))
-            elif verdict["word"] != "ok":
-                ElementTree.SubElement(case, "skipped", message=f"{verdict['word']}: {message}")
-    ElementTree.indent(top)
-    return ElementTree.tostring(top, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _printable(text: str) -> str:
-    """XML 1.0 has no control characters and no surrogates."""
-    return "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff") else "\ufffd" for c in text)
-
-
-def to_markdown(report: Report) -> str:
-    """A summary for a CI page: the counts, and what is broken."""
-    lines = ["## Contracts", "", *[f"- {line}" for line in summary(report)], ""]
-    bad = [v for v in [*report.of("live"), *report.of("client")] if v["word"] in BAD]
-    if bad:
-        lines += ["| law | target | expected | got |", "|---|---|---|---|"]
-    for verdict in bad:
-        failure = verdict["failure"] or {"expected": "", "got": verdict["reason"]}
-        cells = [verdict["law"], verdict["target"], failure["expected"], failure["got"]]
-        lines.append("| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def to_fixture(verdict: dict[str, Any]) -> dict[str, Any]:
-    """A broken law as a file: what was asked and answered, and a script with which the fake answers the same."""
-    rules = []
-    for number, exchange in enumerate(verdict["failure"]["exchanges"]):
-        request, response = exchange["request"], exchange["response"]
-        raw = {"base64": response["body_base64"]} if "body_base64" in response else response["body"]
-        kept = [h for h in response["headers"] if h[0].lower() in ("content-type", "retry-after", "allow", "location")]
-        match = {"method": request["method"], "path": request["path"].partition("?")[0]}
-        reply = {"raw": raw, "status": response["status"], "headers": dict(kept)}
-        rules.append({"name": f"exchange-{number}", "match": match, "reply": reply})
-    return {
-        "law": verdict["law"],
-        "target": verdict["target"],
-        **{key: verdict["failure"][key] for key in ("expected", "got", "case", "seen", "seed", "curl", "exchanges")},
-        "script": {"strict": False, "rules": rules},
+        "deaths": [{key: d[key] for key in ("target", "law", "request", "problem")} for d in report.deaths],
+        "baseline": {"gone": [entry.law for entry in report.gone()]} if report.baseline else None,
     }

@@ -17,92 +17,134 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from contracts import report
-from contracts.adapters import subject
+from contracts import baseline, report, terminal
+from contracts.adapters import DEFAULT, subject
 from contracts.connect import Unreachable, connect
+from contracts.database import open_database
 from contracts.law import laws
 from contracts.mock import MockProcess
 from contracts.options import Options, parse_budget
 from contracts.progress import Progress
+from contracts.target_file import TargetFile
+from contracts.target_file import load as load_target
 
 HARD_LIMIT = 10.0
 """A run that takes this many times its budget (and a minute) is ended."""
+
+NOTHING_CHOSEN = 5
+"""What pytest exits with when no law of the suite was asked for."""
+SERVER = ("contracts.suite.test_server", "contracts.suite.test_recorded")
+CLIENT = "contracts.suite.test_client"
 
 
 def run(options: argparse.Namespace) -> int:
     """Judges what the options say; returns the exit code."""
     budget = parse_budget(options.budget)
     clients_only = options.command == "clients"
-    urls = [] if clients_only else list(options.urls)
-    target = _target_file(options) if not clients_only else {}
-    if target.get("url"):
-        urls.append(target["url"])
-    known = [law for law in laws() if not options.law or any(law.id.startswith(one.upper()) for one in options.law)]
-    if not known:
-        raise LookupError(f"no law's id begins with {' or '.join(options.law)}; inferneo-contracts list shows all")
-    for name in getattr(options, "client", []):
-        if not name.startswith("command:"):
-            subject(name)
+    target = load_target(options.target) if not clients_only and options.target else TargetFile()
+    urls = [] if clients_only else [*options.urls, *([target.url] if target.url else [])]
+    known = _checked(options)
+    workers = parse_workers(options.workers)
     with ExitStack() as stack:
         mock = ""
         if clients_only and options.mock_url:
             mock = options.mock_url
         elif not urls:
-            mock = stack.enter_context(
-                MockProcess(target.get("profile") or getattr(options, "profile", None) or "docs")
-            ).url
+            profile = target.profile or getattr(options, "profile", None) or "docs"
+            mock = stack.enter_context(MockProcess(profile)).url
         embedded = not urls and not clients_only
-        if embedded:
-            urls = [mock]
         settings = Options(
-            urls=tuple(urls),
-            model=str(target.get("model") or getattr(options, "model", "")),
-            api_key=str(target.get("api_key") or getattr(options, "api_key", "")),
-            profile=str(target.get("profile") or getattr(options, "profile", None) or ("docs" if embedded else "")),
+            urls=(mock,) if embedded else tuple(urls),
+            model=target.model or getattr(options, "model", ""),
+            api_key=target.api_key or getattr(options, "api_key", ""),
+            profile=target.profile or getattr(options, "profile", None) or ("docs" if embedded else ""),
+            level=options.level,
+            only=tuple(options.law),
+            clients=tuple(getattr(options, "client", ())),
+            recorded=not getattr(options, "no_recorded", False),
+            capabilities=target.capabilities,
+            restart_cmd=getattr(options, "restart_cmd", "") or target.restart_cmd,
+            database=options.database
+            if ":" in options.database or not options.database
+            else _absolute(options.database),
         )
-        for url in urls:
+        for url in settings.urls:
             connect(url, settings)
         wants_clients = bool(mock) and not getattr(options, "no_clients", False)
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
-        results, started = folder / "results.jsonl", time.monotonic()
-        modules = [] if clients_only else ["contracts.suite.test_server", "contracts.suite.test_recorded"]
-        modules += ["contracts.suite.test_client"] if wants_clients else []
-        lines, output = _pytest([*modules, *arguments, "--inferneo-results", str(results)], results, folder, budget)
-        found = report.collect(lines, settings, "embedded mock" if embedded else "", time.monotonic() - started)
-        found.output = output
-    report.show(found)
+        suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients))
+        modules = [*(() if clients_only else SERVER), *([CLIENT] if wants_clients else [])]
+        with Progress(suite.total) as progress:
+            if workers == 1 or not settings.urls:
+                suite.judge([*modules, *arguments], workers, progress)
+            else:
+                # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
+                suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, progress)
+                suite.judge([SERVER[0], *arguments, "--inferneo-part", "alone"], 1, progress)
+        seconds = time.monotonic() - suite.started
+        found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds)
+    found.baseline = known
+    if known is not None:
+        _keep_baseline(found, options)
+    terminal.show(found)
     report.write(found, options)
     return report.exit_code(found)
 
 
-def _target_file(options: argparse.Namespace) -> dict[str, Any]:
-    """The TOML target file, checked. Raises `ValueError` that names the key."""
-    if not options.target:
-        return {}
-    import tomllib
+def parse_workers(text: str) -> int:
+    """The number of processes of `-n`. Raises `ValueError`."""
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"-n {text!r} is no number of processes; expected auto, 1, 2, ...")
+    return int(text)
 
-    try:
-        document = tomllib.loads(Path(options.target).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{options.target} is no TOML: {error}") from None
-    known = {"url", "model", "api_key", "profile"}
-    if unknown := set(document) - known:
-        raise ValueError(
-            f"{options.target}: unknown key {sorted(unknown)[0]!r}; known keys: {', '.join(sorted(known))}"
-        )
-    return document
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _checked(options: argparse.Namespace) -> baseline.Baseline | None:
+    """What can be known to be wrong before anything is started; the baseline, where there is one."""
+    if not [law for law in laws() if not options.law or any(law.id.startswith(one.upper()) for one in options.law)]:
+        raise LookupError(f"no law's id begins with {' or '.join(options.law)}; inferneo-contracts list shows all")
+    for name in getattr(options, "client", []):
+        if not name.startswith("command:"):
+            subject(name)
+    if options.database:
+        open_database(options.database)
+    if not options.baseline:
+        if options.update_baseline or options.prune_baseline:
+            raise ValueError("--update-baseline and --prune-baseline need --baseline FILE")
+        return None
+    return baseline.load(options.baseline, missing_ok=options.update_baseline)
+
+
+def _keep_baseline(found: report.Report, options: argparse.Namespace) -> None:
+    """Writes the baseline anew, where that was asked for; the report is then held against the new one."""
+    assert found.baseline is not None
+    new = found.baseline
+    if options.prune_baseline:
+        new = baseline.pruned(new, found.gone())
+    if options.update_baseline:
+        broken = [(v["law"], found.name(v["target"]), v["reason"]) for v in found.red()]
+        new = baseline.updated(new, broken, found.today)
+    if options.prune_baseline or options.update_baseline:
+        report.put(new.path, baseline.to_toml(new))
+        found.baseline = new
+
+
+def _total(settings: Options, clients_only: bool, wants_clients: bool) -> int:
+    """How many verdicts a run gives, those on recordings left out."""
+    sides = {side: sum(settings.wants(law) for law in laws(side)) for side in ("server", "client")}
+    servers = 0 if clients_only else sides["server"] * len(settings.urls)
+    return servers + (sides["client"] * len(settings.clients or DEFAULT) if wants_clients else 0)
 
 
 def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> list[str]:
-    found = [
-        "--inferneo-budget",
-        options.budget,
-        "--inferneo-seed",
-        str(options.seed),
-        "--inferneo-level",
-        options.level,
-    ]
+    found = ["--inferneo-budget", options.budget, "--inferneo-seed", str(options.seed)]
+    found += ["--inferneo-level", options.level]
     for url in settings.urls:
         found += ["--inferneo-url", url]
     for flag, value in (
@@ -110,40 +152,76 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
         ("--inferneo-model", settings.model),
         ("--inferneo-api-key", settings.api_key),
         ("--inferneo-profile", settings.profile),
+        ("--inferneo-restart-cmd", settings.restart_cmd),
+        ("--inferneo-database", settings.database),
     ):
         found += [flag, value] if value else []
-    for law in options.law:
-        found += ["--inferneo-law", law]
-    for client in getattr(options, "client", []):
-        found += ["--inferneo-client", client]
-    if getattr(options, "no_recorded", False):
-        found.append("--inferneo-no-recorded")
-    return found
+    for flag, values in (
+        ("--inferneo-law", settings.only),
+        ("--inferneo-client", settings.clients),
+        ("--inferneo-capability", tuple(f"{name}={'yes' if has else 'no'}" for name, has in settings.capabilities)),
+    ):
+        for value in values:
+            found.append(f"{flag}={value}")
+    return found if settings.recorded else [*found, "--inferneo-no-recorded"]
 
 
-def _pytest(arguments: list[str], results: Path, folder: Path, budget: float) -> tuple[list[dict[str, Any]], str]:
-    """Runs the suite and follows its results. Raises `Unreachable` when it could not run at all."""
-    command = [sys.executable, "-m", "pytest", "-p", "contracts.plugin", "-p", "no:cacheprovider", "-q", "--tb=short"]
-    command += ["--rootdir", str(folder), "-c", os.devnull, "-W", "error", "--pyargs", *arguments]
-    output = folder / "pytest.txt"
-    limit = time.monotonic() + 60 + HARD_LIMIT * budget * 2
-    with output.open("wb") as file, Progress() as progress:
-        child = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=_environment()
-        )
-        try:
-            while child.poll() is None and time.monotonic() < limit:
-                time.sleep(0.1)
-                progress.show(_read(results))
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-    lines, text = _read(results), output.read_text(encoding="utf-8", errors="replace")
-    if child.returncode not in (0, 1, 5) or not any(line["kind"] == "verdict" for line in lines):
-        last = [line for line in text.strip().splitlines() if line.strip()][-12:]
-        raise Unreachable(f"the suite did not run (pytest exit {child.returncode}): {' | '.join(last)}")
-    return lines, text
+class _Suite:
+    """The suite in a process of its own, once or twice, and what it told so far."""
+
+    def __init__(self, folder: Path, budget: float, total: int) -> None:
+        self.folder = folder
+        self.budget = budget
+        self.total = total
+        self.results = folder / "results.jsonl"
+        self.started = time.monotonic()
+        self._read: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All results so far: each process has a file of its own, so that no line is ever torn."""
+        found = []
+        for path in sorted(self.folder.glob(f"{self.results.name}*")):
+            at, known = self._read.get(path, (0, []))
+            with path.open("rb") as file:
+                file.seek(at)
+                whole = file.read().rpartition(b"\n")[0]
+            if whole:
+                known = [*known, *(json.loads(line) for line in whole.splitlines())]
+                self._read[path] = (at + len(whole) + 1, known)
+            found += known
+        return found
+
+    def judge(self, arguments: list[str], workers: int, progress: Progress) -> None:
+        """Runs pytest and follows its results. Raises `Unreachable` when it could not run at all."""
+        command = [sys.executable, "-m", "pytest", "-p", "contracts.plugin", "-p", "no:cacheprovider", "-q"]
+        command += ["--tb=short", "--rootdir", str(self.folder), "-c", os.devnull, "-W", "error"]
+        if workers > 1:
+            command += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]
+        command += ["--pyargs", *arguments, "--inferneo-results", str(self.results)]
+        output = self.folder / "pytest.txt"
+        before, limit = len(self.lines()), time.monotonic() + 60 + HARD_LIMIT * self.budget * 2
+        with output.open("wb") as file:
+            child = subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                env=_environment(),
+            )
+            try:
+                while child.poll() is None and time.monotonic() < limit:
+                    time.sleep(0.05)
+                    progress.show(self.lines())
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+        empty = child.returncode == NOTHING_CHOSEN
+        if not empty and (child.returncode not in (0, 1) or len(self.lines()) == before):
+            text = output.read_text(encoding="utf-8", errors="replace")
+            last = [line for line in text.strip().splitlines() if line.strip()][-12:]
+            raise Unreachable(f"the suite did not run (pytest exit {child.returncode}): {' | '.join(last)}")
 
 
 def _environment() -> dict[str, str]:
@@ -151,10 +229,3 @@ def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
     paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
-
-
-def _read(results: Path) -> list[dict[str, Any]]:
-    if not results.exists():
-        return []
-    text = results.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]

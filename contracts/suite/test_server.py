@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import pytest
 
 from contracts.judge import Verdict, judge
 from contracts.law import Law, laws
 from contracts.options import in_order
 from contracts.plugin import RUN, Run, describe
+from contracts.restart import fatal, killer, restart
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,16 +24,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_server_law(run: Run, url: str, law: Law) -> None:
     """The target keeps the law."""
     target = run.target(url)
-    count = sum(run.options.wants(one) for one in laws("server"))
+    if not target.died and not target.listens():
+        buried(run, target, run.before.get(url, "nothing"), "")
     if target.died:
-        verdict = Verdict(law.id, target.name, "broken", f"the server died: {target.died}")
-    else:
-        verdict = judge(law, target, run.effort(url, count))
-        if verdict.word != "ok" and "refused" in verdict.reason and not target.alive():
-            request = (verdict.failure.curl or [""])[-1] if verdict.failure else ""
-            target.died = f"during {law.id}; last request: {request[:500]}"
+        pytest.skip(f"not judged: {target.died}")
+    verdict = judged(run, target, law)
+    run.before[url] = law.id
     run.verdict("live", verdict)
     if verdict.word in ("failed", "broken"):
         pytest.fail(describe(verdict), pytrace=False)
     if verdict.word == "unsupported":
         pytest.skip(verdict.reason)
+
+
+def judged(run: Run, target: Any, law: Law) -> Verdict:
+    """The verdict; where the server died of it, the server is started again or given up."""
+    count = sum(run.options.wants(one) for one in laws("server"))
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    for last in (False, True):
+        verdict = judge(law, target, run.effort(target.url, count))
+        if verdict.word not in ("failed", "broken", "lenient") or target.alive():
+            return verdict
+        if last or not shared or not run.options.restart_cmd:
+            break
+        # Another worker's request may have been the one: this law is judged again before it is blamed.
+        if restart(target, run.options.restart_cmd):
+            break
+    verdict = fatal(law, verdict)
+    buried(run, target, law.id, killer(verdict))
+    return verdict
+
+
+def buried(run: Run, target: Any, law: str, request: str) -> None:
+    """Tells that the server died and starts it again, where there is a command for it; else it is given up."""
+    command = run.options.restart_cmd
+    problem = restart(target, command) if command else "give --restart-cmd to start it again"
+    if problem:
+        target.died = f"the server died during {law}; {problem}"
+    run.tell("fatal", target=target.name, law=law, request=request, problem=problem)

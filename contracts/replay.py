@@ -1,0 +1,97 @@
+"""`inferneo-contracts replay FILE`: the one case of a failure that was saved is judged again.
+
+Against the server of the file, another one (`--url`), the embedded fake server where the file names none, or the
+answers that were saved (`--as-saved`): these must break the law again, or the judge has lost an eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from typing import Any
+
+from contracts.adapters import subject
+from contracts.bench import Bench
+from contracts.connect import connect
+from contracts.judge import NOTHING, Effort, Verdict, judge, judge_case
+from contracts.law import Law, Unjudgeable, find
+from contracts.mock import Door, MockProcess
+from contracts.options import Options
+from contracts.saved import Saved, load
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Judges each file; 0: all laws are kept, 1: one is broken. Raises `Unjudgeable`."""
+    files = [one for path in options.files for one in load(path)]
+    red = 0
+    with ExitStack() as stack:
+        fake = _Fake(stack)
+        for saved in files:
+            law = find(saved.law)
+            verdict = again(saved, law, _target(saved, law, options, fake))
+            red += verdict.word in ("failed", "lenient")
+            print(_told(saved, law, verdict))
+    return 1 if red else 0
+
+
+def again(saved: Saved, law: Law, target: Any) -> Verdict:
+    """The verdict on the saved case. Raises `Unjudgeable`."""
+    effort = Effort(saved.seed)
+    if saved.value is None:
+        verdict = judge(law, target, effort)
+    else:
+        arguments = saved.arguments(str(getattr(target, "model", "")))
+        verdict = judge_case(law, target, arguments[0] if arguments else NOTHING, effort)
+    if verdict.word in ("unsupported", "broken"):
+        raise Unjudgeable(f"{saved.path.name}: {law.id} cannot be judged on {target.name}: {verdict.reason}")
+    return verdict
+
+
+class _Fake:
+    """The embedded fake server, started when it is first needed."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.urls: dict[str, str] = {}
+
+    def url(self, profile: str) -> str:
+        """Its URL."""
+        if profile not in self.urls:
+            self.urls[profile] = self.stack.enter_context(MockProcess(profile)).url
+        return self.urls[profile]
+
+
+def _target(saved: Saved, law: Law, options: argparse.Namespace, fake: _Fake) -> Any:
+    """The server or the client that the case is judged on."""
+    if law.side == "client":
+        return Bench(subject(options.client or saved.target), Door(fake.url("docs")))
+    profile = options.profile or saved.profile
+    settings = Options(model=options.model, api_key=options.api_key, profile=profile)
+    if options.as_saved:
+        return as_saved(saved, law, fake.url(profile))
+    url = options.url or (saved.target if "://" in saved.target else "")
+    target = connect(url or fake.url(profile), settings)
+    if not url:
+        target.name = "the fake server"
+    return target
+
+
+def as_saved(saved: Saved, law: Law, fake: str) -> Any:
+    """The answers of the file, given by a fake server at that URL."""
+    session = Door(fake).arm(saved.script)
+    target = connect(session.url, Options(model=saved.model, profile=saved.profile))
+    needs = law.needs | (law.over.needs if law.over else frozenset())
+    target.known |= dict.fromkeys({*needs, "chat", "completions"}, (True, "it was judged"))
+    target.name = "the saved answers"
+    return target
+
+
+def _told(saved: Saved, law: Law, verdict: Verdict) -> str:
+    """What a reader wants to know of one case."""
+    head = f"{saved.path.name}: {law.id} on {verdict.target}"
+    if verdict.failure is None:
+        return f"{head}: kept ({law.title})"
+    failure = verdict.failure
+    lines = [f"{head}: BROKEN ({law.title})", f"  expected  {failure.expected}", f"  got       {failure.got}"]
+    lines += [f"  request   {line}" for line in failure.curl]
+    return "\n".join([*lines, f"  {failure.seen}"])
