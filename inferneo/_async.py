@@ -144,7 +144,7 @@ class AsyncInferneoClient:
         if options.pop("transport", None) == "ws":
             from inferneo._ws import open_async
 
-            return open_async(self._config, make(self._config, fields, stream, options))
+            return open_async(self._config, make(self._config, fields, stream, options), self._wire)
         if not stream:
             return self._make_and_answer(make, fields, stream, options)
         call = make(self._config, fields, stream, options)

@@ -94,7 +94,7 @@ def exchange(config: Config, call: Call) -> Generator[Command, Any, Any]:
                 reply = yield Send(target)
             finally:
                 if logger.isEnabledFor(logging.INFO):
-                    _log(call, path, reply, attempts, now() - begun)
+                    log_attempt(call.method, path, reply, attempts, now() - begun)
             known["elapsed"] = now() - started
             known["status_code"] = reply.status
             known["headers"] = reply.headers
@@ -122,7 +122,7 @@ def exchange(config: Config, call: Call) -> Generator[Command, Any, Any]:
                 if getattr(failure, name) is None:
                     setattr(failure, name, value)
             failure.elapsed = now() - started
-        delay = _delay(call, failure, retries, cap)
+        delay = next_delay(call, failure, retries, cap)
         if delay is None:
             raise failure
         retries += 1
@@ -150,18 +150,19 @@ def _headers(config: Config, call: Call, retries: int) -> dict[bytes, tuple[byte
     return headers
 
 
-def _log(call: Call, path: str, reply: Reply | None, attempt: int, seconds: float) -> None:
+def log_attempt(method: str, path: str, reply: Reply | None, attempt: int, seconds: float) -> None:
+    """One line; never a query, a key or a body."""
     status = reply.status if reply else "failed"
     found = request_id(reply.headers) if reply else None
     logger.info(
         "%s %s %s attempt=%d %d ms request_id=%s",
-        call.method,
+        method,
         path.partition("?")[0],
         status,
         attempt,
         seconds * 1000,
         found or "-",
-        extra={"http_method": call.method, "http_status": status, "attempt": attempt, "request_id": found},
+        extra={"http_method": method, "http_status": status, "attempt": attempt, "request_id": found},
     )
 
 
@@ -247,7 +248,7 @@ def _redirect(config: Config, call: Call, reply: Reply, path: str) -> str | None
     return found if found.isascii() and found.isprintable() and " " not in found else None
 
 
-def _delay(call: Call, failure: InferneoError, retries: int, cap: float | None) -> float | None:
+def next_delay(call: Call, failure: InferneoError, retries: int, cap: float | None) -> float | None:
     """Seconds until the next attempt, `None` when there shall be none."""
     policy = call.policy
     if not failure.retryable or retries >= policy.max_retries:

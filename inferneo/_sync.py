@@ -136,5 +136,5 @@ class InferneoClient:
         if options.pop("transport", None) == "ws":
             from inferneo._ws import perform as perform_ws
 
-            return perform_ws(self._config, make(self._config, fields, stream, options))
+            return perform_ws(self._config, make(self._config, fields, stream, options), self._wire)
         return self._answer(make(self._config, fields, stream, options))

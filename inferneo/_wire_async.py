@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any
 
@@ -46,12 +47,13 @@ class Wire:
 
     def __init__(self, limits: Limits, verify: Any, client: Any, owned: bool) -> None:
         self._limits = limits
-        self._verify = verify
+        self.verify = verify
         self._client = client
         self._owned = owned
         self._pools: dict[tuple[int, str, str, int], tuple[Any, Any, Any, Any]] = {}
         self._pid = os.getpid()
         self.closed = False
+        self.sockets: weakref.WeakSet[Reply] = weakref.WeakSet()  # WebSockets, to be closed with the client
 
     async def _pool(self, config: Config) -> Any:
         if self._pid != os.getpid():
@@ -68,7 +70,7 @@ class Wire:
             from inferneo._net import AsyncBackend
 
             backend = AsyncBackend()
-            pool = _http.make_pool(config, self._limits, self._verify, backend, asynchronous=True)
+            pool = _http.make_pool(config, self._limits, self.verify, backend, asynchronous=True)
             guard = _guard(pool)
             self._pools[key] = found = (loop, pool, backend, guard)
             await anext(guard)
@@ -125,6 +127,8 @@ class Wire:
         self.closed = True
         if self._pid != os.getpid():
             return
+        for socket in list(self.sockets):
+            socket.shutdown()
         loop = asyncio.get_running_loop()
         entries = list(self._pools.values())
         self._pools.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,13 +26,14 @@ class Wire:
 
     def __init__(self, limits: Limits, verify: Any, client: Any, owned: bool) -> None:
         self._limits = limits
-        self._verify = verify
+        self.verify = verify
         self._client = client
         self._owned = owned  # whether `client` is ours to close
         self._pools: dict[tuple[str, str, int], tuple[Any, Any]] = {}
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self.closed = False
+        self.sockets: weakref.WeakSet[Reply] = weakref.WeakSet()  # WebSockets, to be closed with the client
 
     def _pool(self, config: Config) -> Any:
         if self._pid != os.getpid():
@@ -48,7 +50,7 @@ class Wire:
                     from inferneo._net import Backend
 
                     backend = Backend()
-                    pool = _http.make_pool(config, self._limits, self._verify, backend, asynchronous=False)
+                    pool = _http.make_pool(config, self._limits, self.verify, backend, asynchronous=False)
                     found = self._pools[key] = (pool, backend)
         return found[0]
 
@@ -100,6 +102,8 @@ class Wire:
         self.closed = True
         if self._pid != os.getpid():
             return
+        for socket in list(self.sockets):
+            socket.shutdown()
         for pool, backend in list(self._pools.values()):
             from inferneo._net import shutdown
 

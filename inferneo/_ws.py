@@ -1,12 +1,18 @@
 """A stream over a WebSocket: one JSON message per chunk, no `[DONE]`; the same stream object and errors as over HTTP.
 
-The request is one message with the REST body's fields. The stream is complete when as many choices as were asked for
-have a `finish_reason`; it ends early when the server closes, whatever the code.
+The key goes in the `Authorization` header of the handshake and, as the server's documents have it, in a first message
+`{"type": "auth"}`; the request is one message with the REST body's fields. The stream is complete when as many choices
+as were asked for have a `finish_reason`; it ends early when the server closes, whatever the code. Until the first chunk
+was handed out it is opened again as the policy says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import json
+import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -15,16 +21,18 @@ from inferneo._bounds import FOREVER, Bounds
 from inferneo._chunks import ChunkReader
 from inferneo._config import AGENT, Config, Secret, check_key
 from inferneo._errors import InferneoConnectionError, InferneoError, InferneoProtocolError
-from inferneo._exchange import Opened
+from inferneo._exchange import Opened, log_attempt, logger, next_delay
 from inferneo._failure import status_error
-from inferneo._headers import Headers, Http
-from inferneo._http import Reply, Target, translate
+from inferneo._headers import Headers, Http, request_id
+from inferneo._http import Reply, Target, tls_context, translate
 from inferneo._json import read_json
 from inferneo._requests import Call
-from inferneo._retry import skip_sleep
+from inferneo._retry import retry_after, skip_sleep
 from inferneo._stream import Core, Stream
 from inferneo._stream_async import AsyncStream
 from inferneo._stream_async import Core as AsyncCore
+
+CHATTER = ("ping", "pong", "auth", "auth_ok", "auth_success", "authenticated")  # messages that are no chunks
 
 
 class Messages(ChunkReader):
@@ -39,17 +47,140 @@ class Messages(ChunkReader):
     def feed(self, segment: bytes) -> list[Any]:
         """The chunk in a message; sets `done` when all that was asked for has come."""
         chunk = self.event(None, segment)
-        if chunk is None:
+        if chunk is None or (not chunk.choices and chunk.get("type") in CHATTER):
             return []
-        self._note(chunk)
-        return [chunk]
-
-    def _note(self, chunk: Any) -> None:
         for choice in chunk.choices:
             if choice.finish_reason:
                 self.finished.add(choice.index)
         if len(self.finished) >= self._call.choices:
             self.done = True
+        return [chunk]
+
+
+class WsReply(Reply):
+    """A reply whose connection is a WebSocket."""
+
+    __slots__ = ("__weakref__",)
+
+    def shutdown(self) -> None:
+        """Break the connection from any thread."""
+        connection = self.response
+        try:
+            found = getattr(connection, "socket", None) or connection.transport.get_extra_info("socket")
+            found.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            return  # it is gone already
+
+
+class Opening:
+    """What both shells need to open one stream, attempts and all; without I/O."""
+
+    def __init__(self, config: Config, call: Call, owner: Any) -> None:
+        if not call.stream:
+            raise InferneoError("transport='ws' gives a stream: pass stream=True")
+        self.config = config
+        self.call = call
+        self.owner = owner  # the client's wire: it says when the client is closed, and how to verify
+        self.began = time.monotonic()
+        self.cap = None if call.total_timeout is None else self.began + call.total_timeout
+        self.attempts = 0
+
+    def attempt(self, key: Secret | None) -> tuple[str, dict[str, Any], list[str]]:
+        """The URL, the arguments of `connect` and the messages to send first, of the next attempt."""
+        if self.owner.closed:
+            raise InferneoError("the client is closed")
+        call, config = self.call, self.config
+        self.attempts += 1
+        self.begun = time.monotonic()
+        self.target = Target(config, "GET", call.path, [], call.body, Bounds(call.timeout, self.cap))
+        headers = dict(config.headers) | dict(call.headers)
+        first = []
+        if key is not None:
+            headers.setdefault("Authorization", f"Bearer {key.value}")
+            first.append(json.dumps({"type": "auth", "api_key": key.value}))
+        own = next((value for name, value in headers.items() if name.lower() == "user-agent"), None)
+        left = self.target.bounds.connect.left()
+        arguments = {
+            "open_timeout": max(left, 0.001) if left < FOREVER / 2 else None,
+            "max_size": None,
+            "proxy": None,
+            "close_timeout": 0.2,
+            "user_agent_header": f"{own} {AGENT}" if own else AGENT,
+            "additional_headers": {name: value for name, value in headers.items() if name.lower() != "user-agent"},
+        }
+        if config.scheme == "https":
+            arguments["ssl"] = tls_context(self.owner.verify)
+        first.append((call.body or b"{}").decode("utf-8"))
+        return "ws" + self.target.url.removeprefix("http"), arguments, first
+
+    def opened(self, connection: Any) -> Opened:
+        """The stream has begun."""
+        target, response = self.target, connection.response
+        headers = _headers(response)
+        elapsed = time.monotonic() - self.began
+        known = {
+            "method": "GET",
+            "url": target.url,
+            "attempts": self.attempts,
+            "elapsed": elapsed,
+            "headers": headers,
+            "request_id": request_id(headers),
+        }
+        reply = WsReply(101, headers, connection, target, ours=False)
+        self.owner.sockets.add(reply)
+        self._log(reply)
+        return Opened(reply, Http(101, headers, request_id(headers), elapsed, self.attempts), known)
+
+    def failed(self, error: Exception) -> float:
+        """Seconds until the next attempt; raises what came of `error` when there shall be none."""
+        if isinstance(error, InferneoError):
+            raise error
+        failure = self._translated(error)
+        self._log(None)
+        failure.attempts = self.attempts
+        failure.method = "GET"
+        failure.url = self.target.url
+        failure.elapsed = time.monotonic() - self.began
+        return self.again(failure, error)
+
+    def again(self, failure: InferneoError, cause: Exception | None = None) -> float:
+        """Seconds until the next attempt after `failure`, or raises it."""
+        delay = None if self.owner.closed else next_delay(self.call, failure, self.attempts - 1, self.cap)
+        if delay is None:
+            raise failure from cause
+        return delay
+
+    def _log(self, reply: Reply | None) -> None:
+        if logger.isEnabledFor(logging.INFO):
+            log_attempt("GET", self.call.path, reply, self.attempts, time.monotonic() - self.begun)
+
+    def _translated(self, error: Exception) -> InferneoError:
+        target = self.target
+        response = getattr(error, "response", None)
+        name = type(error).__name__
+        if response is not None:
+            raw = bytes(response.body or b"")
+            try:
+                body = read_json(raw)
+            except ValueError:
+                body = raw.decode("utf-8", "replace")
+            headers = _headers(response)
+            failure = status_error(response.status_code, body, raw, headers=headers, request_id=request_id(headers))
+            failure.retryable = self.call.policy.wants(response.status_code, headers, failure.code, failure.type)
+            failure.retry_after = retry_after(headers, self.call.policy.clock)
+            return failure
+        if isinstance(error, TimeoutError):
+            return translate(type("ConnectTimeout", (TimeoutError,), {})(), target.bounds, target.url)
+        if name.startswith("ConnectionClosed"):
+            text = f"the server closed the WebSocket: {error} ({target.url})"
+            return InferneoConnectionError(text, retryable=True)
+        if name in ("InvalidMessage", "InvalidHandshake", "InvalidUpgrade", "ProtocolError"):
+            return InferneoProtocolError(f"the reply is not a WebSocket handshake: {error} ({target.url})")
+        return translate(error, target.bounds, target.url)
+
+
+def _headers(response: Any) -> Headers:
+    return Headers((k.encode("latin-1"), v.encode("latin-1")) for k, v in response.headers.raw_items())
 
 
 def _library(name: str) -> Any:
@@ -61,90 +192,37 @@ def _library(name: str) -> Any:
         raise InferneoError("transport='ws' needs the websockets package: pip install 'inferneo[ws]'") from None
 
 
-def _target(config: Config, call: Call, key: Any) -> tuple[Target, str, dict[str, str]]:
-    if not call.stream:
-        raise InferneoError("transport='ws' gives a stream: pass stream=True")
-    cap = None if call.total_timeout is None else time.monotonic() + call.total_timeout
-    target = Target(config, "GET", call.path, [], call.body, Bounds(call.timeout, cap))
-    headers = dict(config.headers) | dict(call.headers)
-    if key is not None:
-        headers.setdefault("Authorization", f"Bearer {key.value}")
-    return target, "ws" + target.url.removeprefix("http"), headers
-
-
-def _agent(headers: dict[str, str]) -> str:
-    own = next((value for name, value in headers.items() if name.lower() == "user-agent"), None)
-    return f"{own} {AGENT}" if own else AGENT
-
-
-def _opened(target: Target, response: Any, connection: Any, began: float, attempts: int) -> Opened:
-    headers = Headers((k.encode("latin-1"), v.encode("latin-1")) for k, v in response.headers.raw_items())
-    elapsed = time.monotonic() - began
-    known = {"method": "GET", "url": target.url, "attempts": attempts, "elapsed": elapsed, "headers": headers}
-    reply = Reply(101, headers, connection, target, ours=False)
-    return Opened(reply, Http(101, headers, headers.get("x-request-id"), elapsed, attempts), known)
-
-
-def _failed(error: Exception, target: Target, attempts: int, call: Call) -> InferneoError:
-    """One of our errors for what `websockets` raised."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        raw = bytes(response.body or b"")
-        try:
-            body = read_json(raw)
-        except ValueError:
-            body = raw.decode("utf-8", "replace")
-        headers = Headers((k.encode("latin-1"), v.encode("latin-1")) for k, v in response.headers.raw_items())
-        failure: InferneoError = status_error(response.status_code, body, raw, headers=headers)
-        failure.retryable = call.policy.wants(response.status_code, headers, failure.code, failure.type)
-    elif isinstance(error, TimeoutError):
-        failure = translate(type("ConnectTimeout", (TimeoutError,), {})(), target.bounds, target.url)
-    elif type(error).__name__.startswith("ConnectionClosed"):
-        failure = InferneoConnectionError(f"the server closed the WebSocket: {error} ({target.url})", retryable=True)
-    elif type(error).__name__ in ("InvalidMessage", "InvalidHandshake", "InvalidUpgrade", "ProtocolError"):
-        failure = InferneoProtocolError(f"the reply is not a WebSocket handshake: {error} ({target.url})")
-    else:
-        failure = translate(error, target.bounds, target.url)
-    failure.attempts = attempts
-    failure.method = failure.method or "GET"
-    failure.url = failure.url or target.url
-    return failure
-
-
 def _bytes(message: Any) -> bytes:
     return message.encode("utf-8", "surrogatepass") if isinstance(message, str) else bytes(message)
 
 
-def _limit(call: Call, bounds: Bounds) -> float | None:
+def _limit(bounds: Bounds) -> float | None:
     left = bounds.read.left()
     if left <= 0:
         raise TimeoutError
     return left if left < FOREVER / 2 else None
 
 
-def _delay(call: Call, failure: InferneoError, attempt: int, bounds: Bounds) -> float:
-    """Seconds until the next attempt; raises the failure when there shall be none."""
-    if not failure.retryable or attempt > call.policy.max_retries:
-        raise failure
-    delay = call.policy.backoff(attempt - 1)
-    if bounds.cap is not None and time.monotonic() + delay >= bounds.cap:
-        raise failure
-    return delay
+def _closed(error: Exception) -> InferneoConnectionError:
+    return InferneoConnectionError(f"the WebSocket was closed: {error}", retryable=True)
 
 
 class SyncWire:
     """A WebSocket in the place of a pool."""
 
-    closed = False
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    @property
+    def closed(self) -> bool:
+        """Whether the client is."""
+        return bool(self._owner.closed)
 
     def segments(self, reply: Reply) -> Iterator[bytes]:
         """The messages as they arrive; ends when the server closes normally."""
         while True:
             try:
-                yield _bytes(reply.response.recv(timeout=_limit(self._call, reply.bounds)))
+                yield _bytes(reply.response.recv(timeout=_limit(reply.bounds)))
             except Exception as error:
                 if type(error).__name__ == "ConnectionClosedOK":
                     return
@@ -153,7 +231,6 @@ class SyncWire:
     def free(self, reply: Reply) -> None:
         """Close the connection. Never raises."""
         try:
-            reply.response.close_timeout = 0.2
             reply.response.close()
         except Exception:
             return  # it is gone already
@@ -163,81 +240,68 @@ class SyncWire:
         self.free(reply)
 
 
-def _closed(error: Exception) -> InferneoConnectionError:
-    return InferneoConnectionError(f"the WebSocket was closed: {error}", retryable=False)
-
-
-def _key(config: Config) -> Any:
-    source = config.api_key
-    return source if source is None or isinstance(source, Secret) else check_key(source())
-
-
-class WsReply(Reply):
-    """A reply whose connection is a WebSocket."""
-
-    __slots__ = ()
-
-    def shutdown(self) -> None:
-        """Break the connection from any thread."""
-        import socket
-
-        try:
-            self.response.socket.shutdown(socket.SHUT_RDWR)
-        except (OSError, AttributeError):
-            return  # it is gone already
-
-
-def perform(config: Config, call: Call) -> Stream[Any, Any]:
+def perform(config: Config, call: Call, owner: Any) -> Stream[Any, Any]:
     """Open the WebSocket, send the request, give the stream. Raises `InferneoError`."""
     connect = _library("websockets.sync.client").connect
-    began = time.monotonic()
-    attempt = 0
-    while True:
-        attempt += 1
-        target, url, headers = _target(config, call, _key(config))
+    opening = Opening(config, call, owner)
+
+    def key() -> Secret | None:
+        source = config.api_key
+        if source is None or isinstance(source, Secret):
+            return source
         try:
-            connection = connect(
-                url,
-                open_timeout=call.timeout,
-                max_size=None,
-                proxy=None,
-                close_timeout=0.2,
-                user_agent_header=_agent(headers),
-                additional_headers={k: v for k, v in headers.items() if k.lower() != "user-agent"},
-            ).__enter__()  # `websockets` asks for its use as a context manager; `free` ends it
-            connection.send((call.body or b"{}").decode("utf-8"))
-            break
+            return check_key(source())
+        except InferneoError:
+            raise
         except Exception as error:
-            delay = _delay(call, _failed(error, target, attempt, call), attempt, target.bounds)
+            raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
+
+    def wait(delay: float) -> None:
         if not skip_sleep(delay):
             call.policy.sleep(delay)
-    opened = _opened(target, connection.response, connection, began, attempt)
-    wire: Any = SyncWire(call)
-    reply = WsReply(101, opened.reply.headers, connection, target, ours=False)
-    return Stream(Core(wire, call, _no_steps(), Opened(reply, opened.http, opened.known), _no_run, Messages))
+
+    def run(wire: Any = None, steps: Any = None, error: InferneoError | None = None) -> Opened:
+        if error is not None:
+            wait(opening.again(error))
+        while True:
+            connection = None
+            url, arguments, first = opening.attempt(key())
+            try:
+                # `websockets` asks for its use as a context manager; `free` ends it
+                connection = connect(url, **arguments).__enter__()
+                for message in first:
+                    connection.send(message)
+                return opening.opened(connection)
+            except Exception as failure:
+                if connection is not None:
+                    connection.close()
+                delay = opening.failed(failure)
+            wait(delay)
+
+    wire: Any = SyncWire(owner)
+    return Stream(Core(wire, call, _no_steps(), run(), run, Messages))
 
 
 def _no_steps() -> Any:
     yield from ()
 
 
-def _no_run(wire: Any, steps: Any, error: InferneoError | None = None) -> Any:
-    raise error or InferneoError("a WebSocket is not opened again")
-
-
 class AsyncWire:
     """A WebSocket in the place of a pool."""
 
-    closed = False
+    def __init__(self, owner: Any) -> None:
+        self._owner = owner
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    @property
+    def closed(self) -> bool:
+        """Whether the client is."""
+        return bool(self._owner.closed)
 
     async def segments(self, reply: Reply) -> AsyncIterator[bytes]:
         """The messages as they arrive; ends when the server closes normally."""
         while True:
             try:
-                async with asyncio.timeout(_limit(self._call, reply.bounds)):
+                async with asyncio.timeout(_limit(reply.bounds)):
                     message = await reply.response.recv()
             except Exception as error:
                 if type(error).__name__ == "ConnectionClosedOK":
@@ -260,45 +324,49 @@ class AsyncWire:
 class AsyncSession:
     """Opens the WebSocket where an HTTP stream would run its exchange."""
 
-    def __init__(self, config: Config, call: Call) -> None:
+    def __init__(self, config: Config, call: Call, owner: Any) -> None:
         self.call = call
-        self.config = config
-        self.wire: Any = AsyncWire(call)
+        self.wire: Any = AsyncWire(owner)
         self.steps = _no_steps()
+        self._opening = Opening(config, call, owner)
+
+    async def _key(self) -> Secret | None:
+        source = self._opening.config.api_key
+        if source is None or isinstance(source, Secret):
+            return source
+        try:
+            given = source()
+            return check_key(await given if inspect.isawaitable(given) else given)
+        except InferneoError:
+            raise
+        except Exception as error:
+            raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
+
+    async def _wait(self, delay: float) -> None:
+        if not skip_sleep(delay):
+            await self.call.policy.async_sleep(delay)
 
     async def run(self, error: InferneoError | None = None) -> Opened:
-        if error is not None:
-            raise error
+        """Open the WebSocket and send the request; after `error` only when the policy has it so."""
         connect = _library("websockets.asyncio.client").connect
-        call = self.call
-        began = time.monotonic()
-        attempt = 0
+        opening = self._opening
+        if error is not None:
+            await self._wait(opening.again(error))
         while True:
-            attempt += 1
-            target, url, headers = _target(self.config, call, _key(self.config))
+            connection = None
+            url, arguments, first = opening.attempt(await self._key())
             try:
-                connection = await connect(
-                    url,
-                    open_timeout=call.timeout,
-                    max_size=None,
-                    proxy=None,
-                    close_timeout=0.2,
-                    user_agent_header=_agent(headers),
-                    additional_headers={k: v for k, v in headers.items() if k.lower() != "user-agent"},
-                )
-                await connection.send((call.body or b"{}").decode("utf-8"))
-                break
+                connection = await connect(url, **arguments)
+                for message in first:
+                    await connection.send(message)
+                return opening.opened(connection)
             except Exception as failure:
-                delay = _delay(call, _failed(failure, target, attempt, call), attempt, target.bounds)
-            if not skip_sleep(delay):
-                await call.policy.async_sleep(delay)
-        opened = _opened(target, connection.response, connection, began, attempt)
-        reply = WsReply(101, opened.reply.headers, connection, target, ours=False)
-        return Opened(reply, opened.http, opened.known)
+                if connection is not None:
+                    await connection.close()
+                delay = opening.failed(failure)
+            await self._wait(delay)
 
 
-def open_async(config: Config, call: Call) -> AsyncStream[Any, Any]:
+def open_async(config: Config, call: Call, owner: Any) -> AsyncStream[Any, Any]:
     """The stream; the WebSocket is opened when it is awaited or iterated."""
-    if not call.stream:
-        raise InferneoError("transport='ws' gives a stream: pass stream=True")
-    return AsyncStream(AsyncCore(AsyncSession(config, call), Messages))
+    return AsyncStream(AsyncCore(AsyncSession(config, call, owner), Messages))
