@@ -129,3 +129,9 @@ def test_a_document_without_a_schema() -> None:
     assert told(form="range", field="role") == [{"role": "", "n": 1, "o": {}}]
     assert told(form="range", field="o") == [{"role": "x", "n": 1, "o": {}}]
     assert len(told(form="any", field="n")) == 5
+
+
+def test_what_takes_anything_cannot_be_broken() -> None:
+    """A field without a type has no wrong value; a boolean has."""
+    schema = {"type": "object", "properties": {"b": {"type": "boolean"}, "x": {}}}
+    assert {(one.form, one.path) for one in breaks({"b": True, "x": 1}, schema)} == {("null", ("b",)), ("type", ("b",))}
