@@ -179,6 +179,8 @@ class Answerer:
         """What the answer to a request costs in tokens; None for what no model says (pages, errors, raw bytes)."""
         if request.http_version == SOCKET:
             action, request = self._of_message(request)
+        elif reply is None and (made := self._remembered(request, seed)) is not None:
+            return made.account
         else:
             where = route.find(self.profile, request)
             action = "" if isinstance(where, Plan) else where.action
@@ -194,8 +196,14 @@ class Answerer:
             return None
         if action not in _GENERATED:
             return None
-        found = self._memory.get((action, request.body, seed, 0)) if ask.is_plain(request) else None
-        return self._make(request, action, seed, self._sse)[1] if found is None else found[1].account
+        return self._make(request, action, seed, self._sse)[1]
+
+    def _remembered(self, request: Request, seed: int) -> Prepared | None:
+        """What a request like this one was answered with; one of another content type would have cost the same."""
+        where = self.profile.routes.get(request.path)
+        action = None if where is None else where.methods.get(request.method)
+        found = None if action is None else self._memory.get((action, request.body, seed, 0))
+        return None if found is None else found[1]
 
     def _scripted(self, request: Request, reply: Reply, seed: int, now: float) -> Plan:
         """What the script says, remembered by the reply and the bytes of the request."""

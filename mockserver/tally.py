@@ -6,12 +6,12 @@ times are the plan's, as far as it was played. So the counters agree with what t
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, pairwise, repeat
 
+from mockserver.flow import Flow
 from mockserver.frames import SOCKET, Frames
 from mockserver.journal import Exchange
 from mockserver.lower import Framer, lower_steps
@@ -49,20 +49,20 @@ class Tally:
         cost = self._account(exchange)
         if cost is None:
             return
-        ticket = exchange.ticket
-        tokens, ttft, gaps = measure(exchange, cost, () if ticket is None else ticket.waits)
-        if ticket is not None:
-            ttft += ticket.waited
+        seconds, ticket = exchange.seconds, exchange.ticket
+        tokens, due = measure(exchange, cost, () if ticket is None else ticket.waits)
         self._prompt += cost.prompt_tokens
         self._tokens += tokens
+        self._seconds += seconds
         if exchange.ended == "end":
             self._finished += 1
-            self._whole.add(exchange.seconds)
-        self._seconds += exchange.seconds
+            self._whole.add(seconds)
         if tokens:
-            self._ttft.add(ttft)
-        for gap in gaps:
-            self._gaps.add(gap)
+            first = due[0] if due and due[-1] > 0 else seconds
+            self._ttft.add(first + ticket.waited if ticket is not None else first)
+        if due:
+            for sooner, later in pairwise(due):
+                self._gaps.add(later - sooner)
 
     def read(self, exchanges: Iterable[Exchange]) -> Metrics:
         """The counters with these exchanges in them; `running` are those that are still open."""
@@ -105,20 +105,20 @@ class _Times:
         return Series(tuple(self._counts), self._total, tuple(self._last))
 
 
-def measure(exchange: Exchange, cost: Account, waits: tuple[float, ...]) -> tuple[int, float, list[float]]:
-    """Of what was sent: the tokens, the seconds to the first, and those between. `waits` are those of a whole body."""
-    due = times_of(exchange.plan)
+def measure(exchange: Exchange, cost: Account, waits: tuple[float, ...]) -> tuple[int, Sequence[float]]:
+    """The tokens that were sent, and when each was due, in seconds; `waits`: those before the tokens of a whole body.
+
+    Of a whole body without waits nobody knows when its tokens came.
+    """
     whole = exchange.ended == "end"
+    steps = exchange.plan.steps
+    due = () if len(steps) == 2 and type(steps) is tuple else times_of(exchange.plan)
     if not due:
         tokens = cost.tokens if whole else 0
-        return tokens, (waits[0] if waits else exchange.seconds), list(waits[1:tokens])
+        return tokens, list(accumulate(waits[:tokens])) if waits else ()
     if not whole:
         due = due[: arrived(exchange)]
-    elif not exchange.faults:
-        first = due[0] if due[-1] > 0 else exchange.seconds
-        return cost.tokens, first, [later - sooner for sooner, later in itertools.pairwise(due)]
-    gaps = [later - sooner for sooner, later in itertools.pairwise(due)]
-    return min(cost.tokens, len(due)), (due[0] if due else 0.0), gaps
+    return (cost.tokens if whole and not exchange.faults else min(cost.tokens, len(due))), due
 
 
 def arrived(exchange: Exchange) -> int:
@@ -143,13 +143,17 @@ def has_token(mark: str) -> bool:
     return "content[" in mark or "tool[" in mark
 
 
-def times_of(plan: Plan) -> list[float]:
+def times_of(plan: Plan) -> Sequence[float]:
     """When each event with a token is due, in seconds from the start; empty for a body that is no stream."""
+    steps = plan.steps
+    if isinstance(steps, Flow):
+        marks = [mark for _, mark in steps.layout.parts]
+        at = repeat(0.0) if steps.waits is None else accumulate(steps.waits)
+        return [moment for mark, moment in zip(marks, at, strict=False) if has_token(mark)]
     now, due = 0.0, []
-    steps: Any = plan.steps
     for step in steps:
         if type(step) is Body:
-            if has_token(step.mark):
+            if step.mark and has_token(step.mark):
                 due.append(now)
         elif type(step) is Wait:
             now += step.seconds
