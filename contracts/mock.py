@@ -72,10 +72,11 @@ class Session:
 
 
 class MockProcess:
-    """The fake server as a child process on a free port; ready when this returns. Raises `MockFailed`."""
+    """The fake server as a child process on a free port; ready when this returns. `settings` are further words of its
+    command line. Raises `MockFailed`."""
 
-    def __init__(self, profile: str = "docs", seed: int = 0) -> None:
-        command = [*START, "--profile", profile, "--seed", str(seed)]
+    def __init__(self, profile: str = "docs", seed: int = 0, *settings: str) -> None:
+        command = [*START, "--profile", profile, "--seed", str(seed), *settings]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
         )

@@ -38,6 +38,7 @@ class Target:
         self.log: deque[Exchange] = deque(maxlen=500)
         self.sent: list[Call] = []
         self.died = ""
+        self.notes: dict[str, Any] = {}
 
     @property
     def url(self) -> str:

@@ -156,6 +156,40 @@ def the_gauge_returns(target: Target, _: int) -> None:
     expect(after <= before, f"{before} requests in flight, as before", after)
 
 
+@law("S-HEALTH-14", over=ONE, needs={"gauge", "stream"}, live=True, examples=1, source="laws.md 51")
+def the_gauge_returns_after_any_abuse(target: Target, _: int) -> None:
+    """The number of requests in flight goes back also after refused requests and streams left in the middle."""
+    before = gauge(target)
+    call = ask(target, "Tell me a long story", chat=endpoints(target)[0], max_tokens=64, stream=True)
+    for number in range(5):
+        target.send(Call("POST", call.path, b'{"model":', (JSON,)))
+        target.send(call.with_(model="nope/none", max_tokens=1))
+        with target.open(call) as stream:
+            next(stream.events(), None)
+            stream.close(abruptly=number % 2 == 0)
+    deadline = time.monotonic() + WITHIN + 20 * usual(target)
+    after = gauge(target)
+    while after is not None and before is not None and after > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+        after = gauge(target)
+    if before is None or after is None:
+        raise Vacuous("the server no longer tells it")
+    expect(after <= before, f"{before} requests in flight, as before", after)
+
+
+@law("S-HEALTH-15", over=ONE, needs={"stream"}, live=True, examples=1, source="one caller never holds up the others")
+def unread_streams_do_not_block_others(target: Target, _: int) -> None:
+    """While eight streams are open that nobody reads, another caller is served in time."""
+    usually = usual(target)
+    call = ask(target, "Tell me a story", chat=endpoints(target)[0], max_tokens=16, stream=True)
+    held = [target.open(call) for _number in range(8)]
+    try:
+        still_serves(target, "eight streams that nobody reads", usually, 40)
+    finally:
+        for stream in held:
+            stream.close()
+
+
 @law("S-HEALTH-08", over=STREAMS, live=True, examples=4, source="one client's request never breaks another's stream")
 def another_s_bad_request_does_not_break_a_stream(target: Target, call: Call) -> None:
     """While a stream is open, bad requests on other connections leave it as it was."""

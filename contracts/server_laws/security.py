@@ -6,6 +6,7 @@ import re
 
 from hypothesis import strategies as st
 
+from contracts.answers import message_of
 from contracts.bad import SPOILT, Bad
 from contracts.domains import CHAT, LOG, TEXT, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
@@ -24,12 +25,14 @@ GET_MODELS = get("/v1/models")
 
 
 def _protected(target: Target) -> list[Call]:
-    return [GET_MODELS, *[ask(target, "Say hello", chat=chat) for chat in endpoints(target)]]
+    asked = [ask(target, "Say hello", chat=chat) for chat in endpoints(target)]
+    return [GET_MODELS, *asked, *[call.with_(stream=True) for call in asked]]
 
 
 def _keys(target: Target) -> st.SearchStrategy[tuple[Call, str]]:
     key = target.api_key or "x"
     wrong = ["Bearer wrong-key", "Bearer ", "", f"Basic {key}", key, f"Bearer {key}x", f"Bearer {key[:-1]}"]
+    wrong += ["Bearer", f"Bearer{key}", f"Bearer wrong {key}", f"Bearer {key.swapcase()}x", f"Token {key}"]
     return st.tuples(st.sampled_from(_protected(target)), st.sampled_from(wrong))
 
 
@@ -48,6 +51,25 @@ def a_wrong_key_is_refused(target: Target, case: tuple[Call, str]) -> None:
     if call is GET_MODELS and exchange.status == 200:
         raise Vacuous("the list of models is public here")
     expect(exchange.status in (401, 403), f"status 401 for Authorization {value!r}", exchange.status)
+
+
+@law(
+    "S-SECURE-10",
+    over=Domain("a call without a key", lambda t: st.sampled_from(_protected(t)), None),
+    needs={"auth"},
+    examples=6,
+    live=True,
+    source=SOURCE,
+)
+def a_refused_key_is_told_like_any_error(target: Target, call: Call) -> None:
+    """A 401 has the body of the API's other errors, with a message, and is no event stream."""
+    exchange = target.send(Call(call.method, call.path, call.body, (*call.fields, ("Authorization", ""))))
+    if exchange.status not in (401, 403):
+        raise Vacuous("not refused (S-SECURE-01 judges that)")
+    keys = target.profile.error_keys
+    document = exchange.document
+    expect(isinstance(document, dict) and any(k in document for k in keys), f"a JSON object with {keys}", document)
+    expect(bool(message_of(exchange).strip()), "a message", exchange.response.body[:200])
 
 
 @law(

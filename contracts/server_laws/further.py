@@ -1,0 +1,58 @@
+"""Further request fields: those that must change nothing change nothing, the others do what they say."""
+
+from __future__ import annotations
+
+from contracts.answers import answer, choices, read, tokens
+from contracts.domains import PROMPTS, WHOLE
+from contracts.exchange import Call
+from contracts.law import Unsupported, Vacuous, expect, law
+from contracts.server_laws.same import same
+from contracts.target import Target
+
+SOURCE = "api.md, Request fields"
+
+
+@law("S-FIELD-01", over=WHOLE, needs={"det", "priority"}, examples=4, live=True, source=SOURCE)
+def a_priority_does_not_change_the_text(target: Target, call: Call) -> None:
+    """The priority of a request changes when it is answered, not what is answered."""
+    same(target, call, call.with_(priority=1), "with a priority")
+
+
+@law("S-FIELD-02", over=PROMPTS, needs={"best_of"}, examples=4, live=True, source=SOURCE)
+def best_of_gives_the_best_one(target: Target, call: Call) -> None:
+    """best_of=3 without n gives one choice, the best of three."""
+    found = choices(answer(target.send(call.with_(best_of=3, temperature=1))))
+    expect(len(found) == 1, "one choice", len(found))
+
+
+@law("S-FIELD-03", over=PROMPTS, needs={"best_of"}, examples=4, live=True, borne={"openai"}, source=SOURCE)
+def best_of_is_not_below_n(target: Target, call: Call) -> None:
+    """n above best_of is refused: there are not so many to choose from."""
+    exchange = target.send(call.with_(best_of=2, n=3, temperature=1))
+    expect(400 <= exchange.status < 500, "a 4xx for n=3 of best_of=2", exchange.status)
+
+
+@law("S-FIELD-04", over=WHOLE, needs={"ignore_eos"}, examples=4, live=True, source=SOURCE)
+def an_ignored_end_is_no_end(target: Target, call: Call) -> None:
+    """With ignore_eos the answer has exactly max_tokens tokens.
+
+    Only the docs promise the field; elsewhere it may be an unknown one, which is ignored.
+    """
+    if target.profile.name != "docs":
+        raise Unsupported(f"profile {target.profile.name} does not promise it")
+    limit = call.document.get("max_tokens")
+    reading = read(target.send(call.with_(ignore_eos=True)))
+    if limit is None:
+        raise Vacuous("no max_tokens")
+    used = tokens(reading.usage, "completion_tokens")
+    expect(reading.finish == "length" and used == limit, f"{limit} tokens and 'length'", f"{used}, {reading.finish}")
+
+
+@law("S-FIELD-05", over=WHOLE, needs={"det"}, examples=4, live=True, source="metamorphic")
+def defaults_are_defaults(target: Target, call: Call) -> None:
+    """top_p 1 and penalties of 0, the documented defaults, give what leaving them out gives at temperature 0."""
+    told = call.with_(top_p=1, presence_penalty=0, frequency_penalty=0)
+    exchange = target.send(told)
+    if exchange.status != 200:
+        raise Unsupported(f"answered {exchange.status}")
+    same(target, call, told, "with the defaults written out")
