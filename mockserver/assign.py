@@ -14,7 +14,6 @@ from typing import Any
 from . import fixtures
 from .errors import ScriptError
 from .script import Script, parse_script
-from .yamltext import read_yaml
 
 _PART = re.compile(r"\.?([A-Za-z_][\w-]*|\d+)|\[(\d+)\]")
 
@@ -25,8 +24,12 @@ def script_from(path: str | Path | None, assignments: Sequence[str] = ()) -> Scr
     Raises `ScriptError`, `OSError`.
     """
     path = None if path is None else fixtures.script_file(path)
-    if not assignments:
-        return parse_script(None) if path is None else read_yaml(path.read_bytes(), parse_script, str(path))
+    if path is None and not assignments:
+        return parse_script(None)
+    from .yamltext import read_yaml  # PyYAML takes 20 ms to import
+
+    if path is not None and not assignments:
+        return read_yaml(path.read_bytes(), parse_script, str(path))
     document: Any = {}
     if path is not None:
         data = path.read_bytes()
@@ -41,6 +44,8 @@ def script_from(path: str | Path | None, assignments: Sequence[str] = ()) -> Scr
 
 def assign(document: Any, assignment: str) -> Any:
     """The document with `PATH=VALUE` in it. Raises `ScriptError`."""
+    from .yamltext import read_yaml  # as above
+
     path, equals, text = assignment.partition("=")
     if not equals:
         raise ScriptError(f"expected PATH=VALUE, got {assignment!r}", "--set")

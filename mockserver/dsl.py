@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import faults as faults_
 from .errors import ScriptError
-from .faults import BadJson, Cut, Delay, Drop, Fault, Stalled, Status, parse_fault
+from .faults import Fault, parse_fault
 from .match import EVERYTHING, Match, Matcher, Where, parse_matcher
 from .reply import (
     Choices,
@@ -32,14 +33,27 @@ from .reply import (
 from .rule import After, Rule
 from .script import Script, parse_script
 
+if TYPE_CHECKING:
+    from .faults import BadJson, Cut, Delay, Drop, Stalled, Status
+
+    status = Status
+    cut = Cut
+    stall = Stalled
+    delay = Delay
+    drop = Drop
+    bad_json = BadJson
+
 CHAT, COMPLETIONS, EMBEDDINGS, MODELS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models"
 
-status = Status
-cut = Cut
-stall = Stalled
-delay = Delay
-drop = Drop
-bad_json = BadJson
+_FAULTS = {
+    "status": "Status",
+    "cut": "Cut",
+    "stall": "Stalled",
+    "delay": "Delay",
+    "drop": "Drop",
+    "bad_json": "BadJson",
+}
+
 text = Text
 pacing = Pacing
 choices = Choices
@@ -52,6 +66,13 @@ where = Where
 """`where(lambda view: view.document.get("seed") == 7)`: what no field says."""
 request = Match
 """`request(path="/health", method="GET")`: any request, by any field."""
+
+
+def __getattr__(name: str) -> Any:
+    """The faults that have a word of their own: `status(429)`, `cut(after_events=2)`, ..."""
+    if name in _FAULTS:
+        return getattr(faults_, _FAULTS[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def chat(**fields: Any) -> Match:

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from functools import lru_cache
+from unicodedata import category
 
 _ZWJ = "\u200d"
 _EXTRA = (0x200C, 0x200D, 0xFF9E, 0xFF9F, *range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080))
+_SCRIPTS = (
+    range(0x300, 0x3400),
+    range(0xA000, 0xAC00),
+    range(0xF900, 0x12000),
+    range(0x13000, 0x17000),
+    range(0x1B000, 0x1F000),
+    range(0xE0100, 0xE01F0),
+)
+"""Where marks are: not among ideographs, Hangul syllables, cuneiform, Tangut, surrogates, private use and emoji."""
 _PICTOGRAPH = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2934\u2935"
     "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff"
@@ -28,7 +37,7 @@ _CONTROL = "\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029"
 
 def _extend_class() -> str:
     """The characters that never begin a cluster, as ranges for a character class."""
-    marks = {code for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)) if _is_mark(code)}
+    marks = {code for codes in _SCRIPTS for code in codes if category(chr(code))[0] == "M"}
     marks.update(_EXTRA)
     ranges: list[str] = []
     first = last = -2
@@ -40,10 +49,6 @@ def _extend_class() -> str:
             ranges.append(f"{chr(first)}-{chr(last)}")
         first = last = code
     return "".join(ranges)
-
-
-def _is_mark(code: int) -> bool:
-    return unicodedata.category(chr(code)).startswith("M")
 
 
 @lru_cache(maxsize=1)

@@ -10,19 +10,24 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
+from typing import TypeAlias
 
 from mockserver import words
 from mockserver.tokenizer import split
 
-_PHRASES = tuple(
-    tuple(tuple(split(phrase)) for phrase in phrases)
-    for phrases in (words.SUBJECTS, words.VERBS, words.OBJECTS, words.PLACES)
-)
-_SUBJECTS, _VERBS, _OBJECTS, _PLACES = _PHRASES
-_OPENINGS = tuple(tuple(split(phrase[1].upper() + phrase[2:])) for phrase in words.SUBJECTS)
-_LINKED = tuple(tuple(split(link)) for link in words.LINKS)
+_Phrases: TypeAlias = tuple[tuple[str, ...], ...]
+
+
+@cache
+def _phrases() -> tuple[_Phrases, _Phrases, _Phrases, _Phrases, _Phrases, _Phrases]:
+    """Subjects, verbs, objects, places, openings and links, as tokens; made when the model first speaks."""
+    openings = tuple(phrase[1].upper() + phrase[2:] for phrase in words.SUBJECTS)
+    lists = (words.SUBJECTS, words.VERBS, words.OBJECTS, words.PLACES, openings, words.LINKS)
+    made = [tuple(tuple(split(phrase)) for phrase in phrases) for phrases in lists]
+    return made[0], made[1], made[2], made[3], made[4], made[5]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ def speak(key: bytes, limit: int, endless: bool = False) -> tuple[list[str], boo
     """
     digest = blake2b(key).digest()
     sentences = 2 + (digest[63] & 3)
+    subjects, verbs, objects, places, openings, links = _phrases()
     tokens: list[str] = []
     linked = False
     at = said = 0
@@ -68,18 +74,18 @@ def speak(key: bytes, limit: int, endless: bool = False) -> tuple[list[str], boo
         a, b, c, d, e = digest[at : at + 5]
         at += 5
         if linked:
-            tokens += _LINKED[a >> 6]
-            tokens += _SUBJECTS[a & 31]
+            tokens += links[a >> 6]
+            tokens += subjects[a & 31]
         elif tokens:
-            first, *rest = _OPENINGS[a & 31]
+            first, *rest = openings[a & 31]
             tokens.append(" " + first)
             tokens += rest
         else:
-            tokens += _OPENINGS[a & 31]
-        tokens += _VERBS[b & 31]
-        tokens += _OBJECTS[c & 31]
+            tokens += openings[a & 31]
+        tokens += verbs[b & 31]
+        tokens += objects[c & 31]
         if d & 32:
-            tokens += _PLACES[d & 31]
+            tokens += places[d & 31]
         said += 1
         last = said >= sentences and not endless
         sign = "." if last else words.ENDINGS[e & 7]

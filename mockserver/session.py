@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mockserver.bundle import bundle
 from mockserver.calls import VOLATILE, Calls
-from mockserver.callwatch import CallWatch
 from mockserver.dsl import RuleDraft
 from mockserver.faults import Fault, parse_faults
 from mockserver.journal import Exchange
@@ -23,12 +22,12 @@ from mockserver.request import Request
 from mockserver.rule import Rule
 from mockserver.script import Script
 from mockserver.status import Health
-from mockserver.verdict import Limits
 from mockserver.verify import describe, near_misses, problems_of, state_of
 from mockserver.view import View
 
 if TYPE_CHECKING:
     from mockserver.brain import ScriptBrain
+    from mockserver.callwatch import CallWatch
     from mockserver.server import MockServer
     from mockserver.sessions import SessionCore
 
@@ -220,6 +219,9 @@ class Session:
         volatile: Sequence[str] = VOLATILE,
     ) -> CallWatch:
         """A block around one call of the code under test; `call.verdict()` judges it (docs/verdicts.md)."""
+        from mockserver.callwatch import CallWatch  # its judge is some 400 lines that a server does not need to start
+        from mockserver.verdict import Limits
+
         return CallWatch(self, name, Limits(patience, retries, attempts), volatile)
 
     def assert_called(self, match: Matcher | dict[str, Any] | None = None, times: int | None = None) -> list[Exchange]:

@@ -1,45 +1,22 @@
 """Every way to be wrong on purpose, as values. `inferneo-mock faults` and `docs/faults.md` list them.
 
-Importing this package registers all kinds. `parse_fault` and `Fault.to_json` are inverse.
+A kind is loaded when it is first named (`mockserver.faults.where`). `parse_fault` and `Fault.to_json` are inverse.
 """
 
 from __future__ import annotations
 
-# The order of these imports is the order of the catalogue.
-from . import (  # isort: skip
-    listener as listener,
-    keepalive as keepalive,
-    cut as cut,
-    stall as stall,
-    delay as delay,
-    pace as pace,
-    head as head,
-    length as length,
-    informational as informational,
-    redirect as redirect,
-    chunk as chunk,
-    until_close as until_close,
-    encoding as encoding,
-    corrupt as corrupt,
-    content as content,
-    mutate as mutate,
-    bad_json as bad_json,
-    events as events,
-    lines as lines,
-    drop as drop,
-    meaning as meaning,
-    status as status,
-    limits as limits,
-    given as given,
-)
-from .bad_json import BadJson
-from .cut import Cut, SlowClose
-from .delay import Delay
-from .drop import Drop
-from .fault import Fault, fault_definitions, kinds, parse_fault, parse_faults
-from .stall import Stalled
-from .status import Status
+from typing import TYPE_CHECKING, Any
+
+from .fault import Fault, fault_definitions, find, kinds, parse_fault, parse_faults
 from .when import ALWAYS, When
+
+if TYPE_CHECKING:
+    from .bad_json import BadJson
+    from .cut import Cut, SlowClose
+    from .delay import Delay
+    from .drop import Drop
+    from .stall import Stalled
+    from .status import Status
 
 __all__ = [
     "ALWAYS",
@@ -57,3 +34,20 @@ __all__ = [
     "parse_fault",
     "parse_faults",
 ]
+
+_CLASSES = {
+    "BadJson": "bad-json",
+    "Cut": "cut",
+    "Delay": "delay",
+    "Drop": "drop",
+    "SlowClose": "slow-close",
+    "Stalled": "stall",
+    "Status": "status",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The classes that are often built by hand."""
+    if name in _CLASSES:
+        return find(_CLASSES[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

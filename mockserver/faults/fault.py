@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from random import Random
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +19,7 @@ from ..plan import Plan
 from ..settings import child, dump_object, normalise, object_schema, parse_object, wrong
 from ..suggest import unknown
 from .when import ALWAYS, When
+from .where import HOME, MODULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def fault(kind: str, group: str, **example: Any) -> Callable[[F], F]:
     """Register a class of faults under `kind`; `example` are settings that show it. Refuses a kind that is taken."""
 
     def register(cls: F) -> F:
-        taken = _KINDS.get(kind)
+        home = f"{__package__}.{HOME.get(kind)}"
+        taken = _KINDS.get(kind) if cls.__module__ == home else find(kind)
         if taken is not None:
             raise ValueError(
                 f"the fault kind '{kind}' is taken by {taken.__module__}.{taken.__qualname__}; "
@@ -78,9 +81,18 @@ def fault(kind: str, group: str, **example: Any) -> Callable[[F], F]:
     return register
 
 
+def find(kind: str) -> type[Fault] | None:
+    """The class of a kind; its module is loaded if need be. None: there is no such kind."""
+    if kind not in _KINDS and kind in HOME:
+        import_module(f"{__package__}.{HOME[kind]}")
+    return _KINDS.get(kind)
+
+
 def kinds() -> Mapping[str, type[Fault]]:
-    """Every kind and its class, in the order of the groups' modules."""
-    return _KINDS
+    """Every kind and its class, in the order of the catalogue; those registered by others come last."""
+    for module in MODULES:
+        import_module(f"{__package__}.{module}")
+    return {kind: _KINDS[kind] for kind in (*HOME, *(kind for kind in _KINDS if kind not in HOME))}
 
 
 def parse_fault(value: Any, path: str = "$") -> Fault:
@@ -93,9 +105,9 @@ def parse_fault(value: Any, path: str = "$") -> Fault:
         raise wrong("a fault: {kind: ...} or the kind alone", value, path)
     if "kind" not in value:
         raise ScriptError(f"a fault needs the key 'kind'; got {sorted(map(str, value))}", path)
-    cls = _KINDS.get(value["kind"]) if isinstance(value["kind"], str) else None
+    cls = find(value["kind"]) if isinstance(value["kind"], str) else None
     if cls is None:
-        raise ScriptError(unknown("fault kind", value["kind"], _KINDS), child(path, "kind"))
+        raise ScriptError(unknown("fault kind", value["kind"], {**HOME, **_KINDS}), child(path, "kind"))
     return parse_object(cls, {key: item for key, item in value.items() if key != "kind"}, path)
 
 
@@ -108,8 +120,9 @@ def parse_faults(value: Any, path: str = "$") -> tuple[Fault, ...]:
 
 def fault_definitions() -> dict[str, Any]:
     """The JSON Schema of a fault, every kind in it, and of its `when`: two entries of `$defs`."""
-    objects = [_kind_schema(kind, cls) for kind, cls in _KINDS.items()]
-    return {"fault": {"anyOf": [{"enum": list(_KINDS)}, *objects]}, "when": object_schema(When)}
+    known = kinds()
+    objects = [_kind_schema(kind, cls) for kind, cls in known.items()]
+    return {"fault": {"anyOf": [{"enum": list(known)}, *objects]}, "when": object_schema(When)}
 
 
 def _kind_schema(kind: str, cls: type[Fault]) -> dict[str, Any]:

@@ -285,7 +285,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.splitlines() == [
         "mockserver.MockServer needs 'uvicorn', which is not installed: pip install 'inferneo[mock]'",
-        "inferneo-mock serve needs 'yaml', which is not installed: pip install 'inferneo[mock]'",
+        "inferneo-mock serve needs 'uvicorn', which is not installed: pip install 'inferneo[mock]'",
     ]
     with pytest.raises(ModuleNotFoundError):
         cli.missing("x", ModuleNotFoundError("no", name="mockserver.nothing"))
