@@ -86,6 +86,30 @@ def is_spoiled(response: Any) -> bool:
     return state is not None and bool(state.trailing_data[0])
 
 
+LAST_CHUNK = (b"0\r\n\r\n", b"\r\n0\r\n\r\n")
+
+
+def ends_within(response: Any, seconds: float) -> bool:
+    """Whether what is left of a body is its last chunk, here or within `seconds`: reading it then cannot block.
+
+    For clients of the user's own, whose reads take no limit of ours. Nothing is taken off the socket.
+    """
+    state = http_state(response)
+    sock = response.extensions["network_stream"].get_extra_info("socket") if state is not None else None
+    if sock is None:
+        return False
+    rest = state.trailing_data[0]
+    if rest in LAST_CHUNK:
+        return True
+    if isinstance(sock, ssl.SSLSocket) or not any(last.startswith(rest) for last in LAST_CHUNK):
+        return False
+    sock.settimeout(seconds)
+    try:
+        return rest + sock.recv(64, socket.MSG_PEEK) in LAST_CHUNK
+    except OSError:
+        return False
+
+
 class Stream:
     """A blocking connection."""
 

@@ -95,6 +95,12 @@ class Wire:
                         break
             except Exception:
                 self.free(reply)
+        else:
+            from inferneo._net import ends_within
+
+            if ends_within(reply.response, DRAIN):
+                for _ in segments:
+                    pass
         self.free(reply)
 
     def close(self) -> None:

@@ -114,7 +114,7 @@ def run_sync(case: dict[str, Any], url: str) -> Outcome:
     return outcome
 
 
-async def _run_async(case: dict[str, Any], url: str) -> Outcome:
+async def play_async(case: dict[str, Any], url: str) -> Outcome:
     outcome = Outcome()
     expect = case["expect"]
     extra = case.get("create", {})
@@ -144,7 +144,7 @@ async def _run_async(case: dict[str, Any], url: str) -> Outcome:
 
 
 def run_async(case: dict[str, Any], url: str) -> Outcome:
-    return asyncio.run(_run_async(case, url))
+    return asyncio.run(play_async(case, url))
 
 
 def lies(value: Any, hint: Any, path: str = "$") -> list[str]:
