@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`, from the schema files that also judge the wire (`fixtures/schema`)."""
+"""`/openapi.json`, from the schema files that also judge the wire (`fixtures/schema`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from typing import Any
 from mockserver import fixtures
 from mockserver.profile import Profile
 
-REFERENCE = (
-    b"<!doctype html><meta charset=utf-8><title>Inferneo API</title><h1>Inferneo API</h1><pre id=api></pre>"
-    b"<script>fetch('openapi.json').then(r=>r.json()).then(d=>{api.textContent="
-    b"Object.entries(d.paths).map(([p,m])=>Object.entries(m).map(([k,o])=>k.toUpperCase()+' '+p+'  '+o.summary)"
-    b".join('\\n')).join('\\n')})</script>\n"
-)
 _SUMMARIES = {
     "health": "Whether the server is well",
     "metrics": "Prometheus metrics",

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from mockserver import ask, prompt
+from mockserver import ask, prompt, reference
 from mockserver.embeddings import to_base64, vector
 from mockserver.models_list import Models
-from mockserver.openapi import REFERENCE, document
+from mockserver.openapi import document
 from mockserver.plan import Plan
 from mockserver.profile import Profile
 from mockserver.refuse import refuse, respond
@@ -40,7 +40,7 @@ def page(profile: Profile, models: Models, action: str, rest: str, now: float, s
     if action == "openapi":
         return respond(200, json, msgspec.json.encode(document(profile)))
     if action == "reference":
-        return respond(200, profile.headers["html"], REFERENCE)
+        return respond(200, profile.headers["html"], reference.page(profile))
     if action == "dashboard":
         return respond(200, profile.headers["html"], _DASHBOARD)
     facts: dict[str, Any] = {

@@ -128,7 +128,14 @@ def test_openapi(profile: str) -> None:
         for part in ref.removeprefix("#/").split("/"):
             found = found[part]
         assert isinstance(found, dict)
-    assert status(answerer.plan(get("/docs"))) == 200
+    plan = answerer.plan(get("/docs"))
+    assert header(plan, b"content-type") == b"text/html; charset=utf-8"
+    page = body(plan).decode()
+    for path, methods in document["paths"].items():
+        assert all(f"<code>{method.upper()} {path}<" in page for method in methods if method != "parameters")
+    assert "<td><code>max_tokens</code><td>integer or null &gt;= 1<td>" in page
+    assert "<script" not in page
+    assert ("WebSocket" in page) == bool(answerer.profile.option("sockets"))
 
 
 def _refs(value: Any) -> list[str]:
