@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "power.md", help="the page (default: docs/power.md)"
     )
+    parser.add_argument("--theirs", type=Path, help="what Schemathesis told in an earlier run, instead of now")
     parser.add_argument("--lines", type=Path, help="results of an earlier run, instead of judging now")
     parser.add_argument(
         "--accept", action="store_true", help="write what else was red into consequences.toml, to be read"
@@ -38,16 +39,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         started = time.monotonic()
         lines, code = (_read(options.lines), 0) if options.lines else _judge(Path(folder), options.workers)
-        seconds = sum(line["seconds"] for line in lines) / 2 if options.lines else time.monotonic() - started
+        seconds = None if options.lines else time.monotonic() - started
         if options.accept:
             _accept(lines)
             return 0
-        started = time.monotonic()
         if options.theirs:
             theirs = _read(options.theirs)
         else:
             theirs = _schemathesis(Path(folder), options.sample) if options.sample else []
-        results = Results(lines, theirs, seconds, time.monotonic() - started, VERSION)
+        results = Results(lines, theirs, seconds, VERSION)
     options.output.write_text(document(results), encoding="utf-8")
     print(f"{len(lines)} judged, {len(theirs)} before Schemathesis: {options.output}")
     return code

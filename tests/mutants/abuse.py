@@ -75,7 +75,7 @@ def _worn(turn: Turn) -> Plan:
     counts: dict[bytes, int] = turn.memory.setdefault("counts", {})
     key = turn.request.path.encode() + turn.request.body
     counts[key] = counts.get(key, 0) + 1
-    busy = turn.generates and counts[key] > 35 and b"Say hello" not in key
+    busy = turn.generates and counts[key] % 40 > 35 and turn.body.get("max_tokens") != 4
     return oops(429, "slow down") if busy else turn.plan
 
 
@@ -189,7 +189,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "large-freezes", "A request of a megabyte freezes the server.", _frozen, "S-HEALTH-09", judged=("S-HEALTH-09",)
     ),
-    mutant("wears-out", "The same request too often is a 429.", _worn, "S-HEALTH-10"),
+    mutant("wears-out", "The same request is a 429 now and then.", _worn, "S-HEALTH-10", tries=4.0),
     mutant("third-is-too-many", "The third request of a connection is a 429.", _third, "S-HEALTH-11"),
     mutant("stack-traces", "Refusals show a stack trace.", _said(TRACE), "S-SECURE-03"),
     mutant("paths-shown", "Refusals show a path.", _said("in /root/inferneo/server.py"), "S-SECURE-04"),
@@ -224,6 +224,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _authorised(lambda value: value.startswith("Bearer ") and len(value) > 8),
         "S-SECURE-01",
         key=KEY,
+        tries=5.0,
     ),
     mutant(
         "beginning-of-a-key",
@@ -231,6 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _authorised(lambda value: value.startswith("Bearer ") and KEY.startswith(value[7:])),
         "S-SECURE-01",
         key=KEY,
+        tries=5.0,
     ),
     mutant(
         "no-scheme",
@@ -238,6 +240,14 @@ MUTANTS: tuple[Mutant, ...] = (
         _authorised(lambda value: value.rpartition(" ")[2] == KEY),
         "S-SECURE-01",
         key=KEY,
+        tries=5.0,
     ),
-    mutant("lists-only-are-protected", "Only the list of models needs a key.", _only_lists, "S-SECURE-01", key=KEY),
+    mutant(
+        "lists-only-are-protected",
+        "Only the list of models needs a key.",
+        _only_lists,
+        "S-SECURE-01",
+        key=KEY,
+        tries=5.0,
+    ),
 )

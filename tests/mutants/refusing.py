@@ -355,7 +355,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "Another charset is a 500.",
         when(lambda t: b"utf-16" in _content_type(t), lambda t: oops(500)),
         "S-REFUSE-20",
-        tries=3.0,
+        tries=9.0,
     ),
     mutant(
         "forms-crash",

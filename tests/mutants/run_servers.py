@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from contracts.judge import Effort
 from contracts.law import laws
 
 from .catalogue import SERVERS
+from .clients import CLIENTS
 from .judging import judge_server, judged
-from .mutant import Mutant
+from .mutant import HERE, Mutant
+from .wrong_client import WrongClient
 
 
 def tell(kind: str, name: str, red: list[str], wanted: list[str], seconds: float) -> None:
@@ -41,6 +44,16 @@ def test_a_wrong_server_is_found(wrong: Mutant) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_right_server_is_not_blamed(seed: int) -> None:
     """No law is red or cannot be judged on the fake as it is, whatever the seed of the judge."""
-    found = judge_server(lambda turn: turn.plan, laws("server"), Effort(seed, 0.5, 30.0, 0.5))
+    found = judge_server(lambda turn: turn.plan, laws("server"), Effort(seed, 0.3, 30.0, 0.5))
     tell("clean", f"seed {seed}", sorted(found.red), [], found.seconds)
     assert (found.red, found.broken) == ({}, {})
+
+
+def test_each_law_has_a_mutant_of_its_own_or_a_reason() -> None:
+    """A law is needed: some mutant is found by it alone, or `unique.toml` says why there is none."""
+    every: tuple[Mutant | WrongClient, ...] = (*SERVERS, *CLIENTS)
+    alone = {law for one in every for law in one.red if len(one.red) == 1 and not one.consequences}
+    reasons: dict[str, str] = tomllib.loads((HERE / "unique.toml").read_text(encoding="utf-8"))
+    missing = {law.id for law in laws()} - alone
+    assert set(reasons) == missing, "unique.toml must name exactly the laws without a mutant of their own"
+    assert all(reason.strip() for reason in reasons.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 
 import pytest
@@ -13,7 +12,7 @@ from contracts.law import find, laws
 from .catalogue import SERVERS
 from .clients import CLIENTS
 from .judging import judge_server
-from .mutant import HERE, Mutant, consequences
+from .mutant import Mutant, consequences
 from .wrong_client import WrongClient
 
 SAMPLE = (
@@ -50,13 +49,3 @@ def test_there_are_enough_and_none_twice() -> None:
             assert one.red | one.consequences <= known, one.name
     names = {one.name for one in SERVERS} | {f"client {one.name}" for one in CLIENTS}
     assert set(consequences()) <= names
-
-
-def test_each_law_has_a_mutant_of_its_own_or_a_reason() -> None:
-    """A law is needed: some mutant is found by it alone, or `unique.toml` says why there is none."""
-    every: tuple[Mutant | WrongClient, ...] = (*SERVERS, *CLIENTS)
-    alone = {law for one in every for law in one.red if len(one.red) == 1 and not one.consequences}
-    reasons: dict[str, str] = tomllib.loads((HERE / "unique.toml").read_text(encoding="utf-8"))
-    missing = {law.id for law in laws()} - alone
-    assert set(reasons) == missing, "unique.toml must name exactly the laws without a mutant of their own"
-    assert all(reason.strip() for reason in reasons.values())
