@@ -59,7 +59,7 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--level", choices=("must", "should"), default="should", help="must leaves the SHOULD laws out"
     )
-    command.add_argument("--budget", default="60s", metavar="TIME", help="time for each target, like 10s, 5m, 1h")
+    command.add_argument("--budget", default="60s", metavar="TIME", help="time for the run, like 10s, 5m, 1h")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn")
     command.add_argument("--law", action="append", default=[], metavar="ID", help="only this law, or ids that begin so")
     command.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML")
@@ -73,7 +73,8 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--database", default="", metavar="WHERE", help="keep failing cases in DIR, github:OWNER/REPO or redis://..."
     )
-    command.add_argument("-n", dest="workers", default="1", metavar="N", help="judge in N processes, or auto")
+    parallel = "judge in N processes, or auto (default: auto on the fake, else 1)"
+    command.add_argument("-n", dest="workers", default="", metavar="N", help=parallel)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,7 +44,8 @@ class Door:
 
     def arm(self, script: Mapping[str, Any]) -> Session:
         """A fresh session with that script. Raises `MockFailed` with the fake's own words."""
-        session = Session(self, f"law{next(self._numbers)}")
+        # Several processes may judge by one fake.
+        session = Session(self, f"law{os.getpid()}-{next(self._numbers)}")
         self._ask("PUT", f"/@{session.name}/_mock/script", script)
         return session
 

@@ -76,10 +76,11 @@ class Options:
         return not self.only or any(law.id.startswith(one.upper()) for one in self.only)
 
     def effort(self, laws: int) -> Effort:
-        """How hard each of so many laws is tried within the budget."""
+        """How hard each law is tried within the budget, of so many laws in the whole run."""
         share = self.budget / max(1, laws)
         examples = max(0.2, min(50.0, self.budget / 60.0))
-        return Effort(self.seed, examples, max(1.0, share * 3), max(1.0, min(20.0, share * 4)))
+        least = min(1.0, self.budget / 40.0)
+        return Effort(self.seed, examples, max(least, share * 3), max(least, min(20.0, share * 4)))
 
 
 def alone(law: Law) -> bool:
@@ -99,7 +100,7 @@ FLAGS: dict[str, dict[str, Any]] = {
     "--inferneo-api-key": {"default": "", "help": "key to send as Authorization: Bearer"},
     "--inferneo-profile": {"default": "", "help": "what the server promises: docs, engine or openai (default: seen)"},
     "--inferneo-level": {"default": "should", "help": "must leaves the SHOULD laws out"},
-    "--inferneo-budget": {"default": "60s", "help": "time for the laws of one target, like 60s, 5m, 1h"},
+    "--inferneo-budget": {"default": "60s", "help": "time for all laws of the run, like 60s, 5m, 1h"},
     "--inferneo-seed": {"default": 0, "type": int, "help": "seed of everything that is drawn"},
     "--inferneo-law": {"action": "append", "default": [], "help": "judge only this law, or laws whose ids begin so"},
     "--inferneo-client": {"action": "append", "default": [], "help": "client to judge (default: inferneo, both kinds)"},

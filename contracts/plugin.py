@@ -30,6 +30,7 @@ class Run:
         self.mock: Any = None
         self.began: dict[str, float] = {}
         self.before: dict[str, str] = {}
+        self.total = 0
         self._database: Any = None
 
     def target(self, url: str) -> Any:
@@ -49,10 +50,11 @@ class Run:
         return self._database
 
     def effort(self, side: str, laws: int) -> Effort:
-        """How hard the next law of a side is tried; once the budget is used up, one case for each."""
+        """How hard the next of a side's laws is tried; once the side's part of the budget is used up, one case each."""
+        total = max(self.total, laws, 1)
         began = self.began.setdefault(side, time.monotonic())
-        effort = replace(self.options.effort(laws), database=self.database())
-        late = time.monotonic() - began > self.options.budget
+        effort = replace(self.options.effort(total), database=self.database())
+        late = time.monotonic() - began > self.options.budget * laws / total
         return replace(effort, seconds=0.0, shrink_seconds=1.0) if late else effort
 
     def tell(self, kind: str, **values: Any) -> None:
@@ -101,6 +103,11 @@ def pytest_configure(config: pytest.Config) -> None:
             part=value("--inferneo-part"),
         )
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    run = config.stash[RUN]
+    run.total = sum("law" in getattr(getattr(item, "callspec", None), "params", {}) for item in items)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
     target = load_target(options.target) if not clients_only and options.target else TargetFile()
     urls = [] if clients_only else [*options.urls, *([target.url] if target.url else [])]
     known = _checked(options)
-    workers = parse_workers(options.workers)
+    # The fake is ours and bears company; a server that is not is judged by one process unless -n says more.
+    workers = parse_workers(options.workers or ("1" if urls else "auto"))
     with ExitStack() as stack:
         mock = ""
         if clients_only and options.mock_url:
@@ -71,17 +72,20 @@ def run(options: argparse.Namespace) -> int:
         for url in settings.urls:
             connect(url, settings)
         wants_clients = bool(mock) and not getattr(options, "no_clients", False)
+        if embedded and wants_clients and workers > 1:
+            # What clients do to a fake must not be noticed by the laws on the other.
+            mock = stack.enter_context(MockProcess("docs")).url
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
         suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients))
         modules = [*(() if clients_only else SERVER), *([CLIENT] if wants_clients else [])]
         with Progress(suite.total) as progress:
-            if workers == 1 or not settings.urls:
-                suite.judge([*modules, *arguments], workers, progress)
+            if workers == 1 or embedded or clients_only:
+                suite.judge([*modules, *arguments], workers, "loadgroup", progress)
             else:
                 # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
-                suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, progress)
-                suite.judge([SERVER[0], *arguments, "--inferneo-part", "alone"], 1, progress)
+                suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
+                suite.judge([SERVER[0], *arguments, "--inferneo-part", "alone"], 1, "", progress)
         seconds = time.monotonic() - suite.started
         found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds)
     found.baseline = known
@@ -191,12 +195,12 @@ class _Suite:
             found += known
         return found
 
-    def judge(self, arguments: list[str], workers: int, progress: Progress) -> None:
-        """Runs pytest and follows its results. Raises `Unreachable` when it could not run at all."""
+    def judge(self, arguments: list[str], workers: int, dist: str, progress: Progress) -> None:
+        """Runs pytest in so many processes, follows its results. Raises `Unreachable` when it could not run at all."""
         command = [sys.executable, "-m", "pytest", "-p", "contracts.plugin", "-p", "no:cacheprovider", "-q"]
         command += ["--tb=short", "--rootdir", str(self.folder), "-c", os.devnull, "-W", "error"]
         if workers > 1:
-            command += ["-p", "xdist.plugin", "-n", str(workers), "--dist", "worksteal"]
+            command += ["-p", "xdist.plugin", "-n", str(workers), "--dist", dist]
         command += ["--pyargs", *arguments, "--inferneo-results", str(self.results)]
         output = self.folder / "pytest.txt"
         before, limit = len(self.lines()), time.monotonic() + 60 + HARD_LIMIT * self.budget * 2

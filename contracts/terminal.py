@@ -46,7 +46,7 @@ def _short(name: str) -> str:
 
 
 def _table(report: Report, title: str, found: list[Law], columns: list[Column], width: int) -> Table:
-    room = max(30, width - 16 - 12 * len(columns))
+    room = max(30, width - 18 - 13 * len(columns))
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("law", no_wrap=True)
     table.add_column("says", no_wrap=True, width=room)

@@ -36,7 +36,9 @@ ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the picture: what it is, in a few words, and when (milliseconds). `kind`: event, end, bad-end or note."""
+    """One line of the picture: what it is, in a few words, and when (milliseconds).
+
+    `kind`: event, end, bad-end or note."""
 
     at: float
     label: str

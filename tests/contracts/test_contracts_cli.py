@@ -60,6 +60,8 @@ def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Pat
         (["run", "http://127.0.0.1:9", "--law", "X-1"], "no law's id begins with X-1"),
         (["run", "--target", "/no/such/file.toml"], "/no/such/file.toml"),
         (["explain", "S-FRME-03"], "did you mean S-FRAME-"),
+        (["run", "http://127.0.0.1:9", "-n", "many"], "-n 'many' is no number of processes; expected auto, 1, 2"),
+        (["run", "http://127.0.0.1:9", "--database", "s3://x"], "--database 's3://x' is none that is known"),
         (["clients", "--client", "curl"], "unknown client 'curl'; known clients: inferneo"),
     ],
 )
@@ -97,3 +99,24 @@ def test_the_clients_are_judged_against_the_embedded_fake(capfd: pytest.CaptureF
     """No URL needed: the fake is started for it; both forms of our client keep the laws asked for."""
     assert main(["clients", "--law", "C-READ-01", "--law", "C-SEND-05", "--budget", "5s"]) == 0
     assert "inferneo: 2 laws: 2 ok" in capfd.readouterr().out
+
+
+def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
+    """Nothing is lost or told twice: the laws that measure a server come after those that bear company."""
+    words = []
+    with serving(Stranger) as url:
+        for number, workers in enumerate(("1", "3")):
+            file = tmp_path / f"{number}.json"
+            flags = ["--law", "S-FRAME", "--law", "S-HEALTH-01", "--law", "S-STREAM", "--budget", "5s"]
+            assert main(["run", url, *flags, "--profile", "openai", "-n", workers, "--json", str(file)]) == 0
+            verdicts = json.loads(file.read_text())["verdicts"]
+            words.append(sorted((v["law"], v["where"], v["target"], v["word"]) for v in verdicts))
+    assert words[0] == words[1]
+    assert len(words[0]) > 100
+
+
+def test_what_failed_is_kept_for_the_next_run(tmp_path: Path) -> None:
+    """The folder of --database holds the case under the law's id."""
+    with serving(NoDone) as url:
+        assert main(["run", url, *ONE, "--profile", "openai", "--database", str(tmp_path / "cases")]) == 1
+    assert [path for path in (tmp_path / "cases").rglob("*") if path.is_file()]
