@@ -57,7 +57,8 @@ class Call:
 
     def curl(self, base_url: str) -> str:
         """The call as a command line that a reader can paste."""
-        words = ["curl", "-sS", "-i", "-N", "-X", self.method, base_url + self.path]
+        method = ["-I"] if self.method == "HEAD" else ["-X", self.method]
+        words = ["curl", "-sS", "-i", "-N", *method, base_url + self.path]
         for name, value in self.fields:
             secret = name.lower() == "authorization"
             words += ["-H", f"{name}: {'Bearer $API_KEY' if secret else value}"]

@@ -20,7 +20,8 @@ class Task:
     """One call of a client: `what`, its arguments, and how the client is set up.
 
     `arguments` go to the method beyond the model and the text (None values too); `take` ends a stream after so many
-    pieces by leaving it; `times` repeats the call on the same client. Times are seconds.
+    pieces by leaving it; `times` repeats the call on the same client, `pause` apart; `cancel_after` cancels the first
+    call of an asynchronous client. Times are seconds.
     """
 
     url: str
@@ -35,6 +36,8 @@ class Task:
     headers: dict[str, str] = field(default_factory=dict)
     take: int | None = None
     times: int = 1
+    pause: float = 0.0
+    cancel_after: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -168,14 +171,58 @@ def run(call: Callable[[Collector], None], classify: Classify) -> Outcome:
         return collector.outcome(None, sink.getvalue())
 
 
-async def run_async(call: Callable[[Collector], Any], classify: Classify, within: float) -> Outcome:
-    """One call of an asynchronous client, as an outcome; one that takes longer than `within` is a hang."""
+LINGER = 0.5
+"""Seconds within which a task that a call leaves behind may still end."""
+
+
+async def run_async(
+    call: Callable[[Collector], Any], classify: Classify, within: float, cancel_after: float | None = None
+) -> Outcome:
+    """One call of an asynchronous client, as an outcome; one that takes longer than `within` is a hang.
+
+    The tasks that it leaves running for longer than `LINGER` are told as `values["tasks_left"]`; a cancelled one is a problem `CancelledError`.
+    """
+    before = asyncio.all_tasks()
     with listening() as sink:
         collector = Collector()
+        problem = None
+        running = asyncio.ensure_future(call(collector))
+        if cancel_after is not None:
+            asyncio.get_running_loop().call_later(cancel_after, running.cancel)
         try:
-            await asyncio.wait_for(call(collector), within)
+            await asyncio.wait_for(running, within)
         except (KeyboardInterrupt, SystemExit):
             raise
+        except asyncio.CancelledError as error:
+            if cancel_after is None:
+                raise
+            problem = Problem("other", "CancelledError", shown=shown(error))
         except BaseException as error:
-            return collector.outcome(classify(error), sink.getvalue())
-        return collector.outcome(None, sink.getvalue())
+            problem = classify(error)
+        left = [task for task in asyncio.all_tasks() - before if not task.done()]
+        if left:
+            _, stay = await asyncio.wait(left, timeout=LINGER)
+            collector.values["tasks_left"] = [task.get_name() for task in stay]
+        return collector.outcome(problem, sink.getvalue())
+
+
+async def repeat_async(
+    task: Task, call: Callable[[Collector], Any], classify: Classify, within: float
+) -> list[Outcome]:
+    """The task's repetitions of an asynchronous call."""
+    found = []
+    for number in range(task.times):
+        if number and task.pause:
+            await asyncio.sleep(task.pause)
+        found.append(await run_async(call, classify, within, None if number else task.cancel_after))
+    return found
+
+
+def repeat(task: Task, call: Callable[[Collector], None], classify: Classify) -> list[Outcome]:
+    """The task's repetitions of a synchronous call."""
+    found = []
+    for number in range(task.times):
+        if number and task.pause:
+            time.sleep(task.pause)
+        found.append(run(call, classify))
+    return found

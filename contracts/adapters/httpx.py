@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from contracts.adapters.attributes import arguments
-from contracts.adapters.base import Collector, Outcome, Problem, Task, run, shown
+from contracts.adapters.base import Collector, Outcome, Problem, Task, repeat, shown
 
 
 def classify(error: BaseException) -> Problem:
@@ -42,7 +42,7 @@ class HttpxSubject:
 
         headers = {**task.headers, **({"Authorization": f"Bearer {task.api_key}"} if task.api_key else {})}
         with httpx.Client(base_url=task.url, timeout=task.timeout, headers=headers) as client:
-            return [run(lambda c: self._call(client, task, c), classify) for _ in range(task.times)]
+            return repeat(task, lambda c: self._call(client, task, c), classify)
 
     def _call(self, client: Any, task: Task, collector: Collector) -> None:
         if task.what in ("models", "model", "info"):

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from contracts.adapters.attributes import call, call_async
-from contracts.adapters.base import Kind, Outcome, Problem, Task, run, run_async, shown
+from contracts.adapters.base import Kind, Outcome, Problem, Task, repeat, repeat_async, shown
 
 KINDS: tuple[tuple[str, Kind], ...] = (
     ("InferneoStreamTruncatedError", "truncated"),
@@ -43,13 +43,15 @@ def classify(error: BaseException) -> Problem:
     )
 
 
+ABILITIES = frozenset({"family", "models", "model", "info", "retries", "truncation", "partial", "spec", "strict"})
+
+
 class InferneoSubject:
     """`InferneoClient`, or `AsyncInferneoClient` in a loop of its own."""
 
-    abilities = frozenset({"family", "models", "model", "info", "retries", "truncation", "partial", "spec", "strict"})
-
     def __init__(self, asynchronous: bool) -> None:
         self.asynchronous = asynchronous
+        self.abilities = ABILITIES | {"async"} if asynchronous else ABILITIES
         self.name = "inferneo-async" if asynchronous else "inferneo"
 
     def _settings(self, task: Task) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class InferneoSubject:
         from inferneo import InferneoClient
 
         with InferneoClient(**self._settings(task)) as client:
-            return [run(lambda c: call(client, task, c), classify) for _ in range(task.times)]
+            return repeat(task, lambda c: call(client, task, c), classify)
 
     async def _async(self, task: Task) -> list[Outcome]:
         from inferneo import AsyncInferneoClient
@@ -77,6 +79,6 @@ class InferneoSubject:
         within = 30.0 + task.timeout * (task.max_retries + 1) * 3
         client = AsyncInferneoClient(**self._settings(task))
         try:
-            return [await run_async(lambda c: call_async(client, task, c), classify, within) for _ in range(task.times)]
+            return await repeat_async(task, lambda c: call_async(client, task, c), classify, within)
         finally:
             await client.close()

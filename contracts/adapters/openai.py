@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from contracts.adapters.attributes import call, call_async
-from contracts.adapters.base import Kind, Outcome, Problem, Task, run, run_async, shown
+from contracts.adapters.base import Kind, Outcome, Problem, Task, repeat, repeat_async, shown
 
 
 def package() -> Any:
@@ -48,14 +48,16 @@ def classify(error: BaseException) -> Problem:
     )
 
 
+ABILITIES = frozenset({"family", "models", "retries"})
+
+
 class OpenAISubject:
     """`openai.OpenAI`, or `openai.AsyncOpenAI` in a loop of its own."""
-
-    abilities = frozenset({"family", "models", "retries"})
 
     def __init__(self, asynchronous: bool) -> None:
         package()
         self.asynchronous = asynchronous
+        self.abilities = ABILITIES | {"async"} if asynchronous else ABILITIES
         self.name = "openai-async" if asynchronous else "openai"
 
     def _settings(self, task: Task) -> dict[str, Any]:
@@ -73,9 +75,9 @@ class OpenAISubject:
 
     def _sync(self, task: Task) -> list[Outcome]:
         with package().OpenAI(**self._settings(task)) as client:
-            return [run(lambda c: call(client, task, c), classify) for _ in range(task.times)]
+            return repeat(task, lambda c: call(client, task, c), classify)
 
     async def _async(self, task: Task) -> list[Outcome]:
         within = 30.0 + task.timeout * (task.max_retries + 1) * 3
         async with package().AsyncOpenAI(**self._settings(task)) as client:
-            return [await run_async(lambda c: call_async(client, task, c), classify, within) for _ in range(task.times)]
+            return await repeat_async(task, lambda c: call_async(client, task, c), classify, within)

@@ -36,7 +36,7 @@ def limits_are_numbers(target: Target, call: Call) -> None:
 def what_remains_shrinks(target: Target, call: Call) -> None:
     """Of five requests at once the last leaves less than the first.
 
-    A window that ends between them, or a bucket that fills meanwhile, gives some back; so the judge is quick, or silent.
+    A window that ends between them, or a bucket that fills meanwhile, gives some back: the judge is quick, or silent.
     """
     began = time.monotonic()
     answers = [told(target.send(call)) for _ in range(5)]

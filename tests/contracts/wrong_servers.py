@@ -220,6 +220,16 @@ class Cut(Stranger):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
 
 
+class Sulks(Stranger):
+    """After a large request the next answer is short."""
+
+    large = False
+
+    def generate(self, body: dict[str, Any], text: str, chat: bool) -> None:
+        sulks, type(self).large = type(self).large, len(text) > 50_000
+        super().generate({**body, "max_tokens": 1} if sulks else body, text, chat)
+
+
 WRONG: tuple[tuple[type[Stranger], str], ...] = (
     (NoDone, "S-FRAME-03"),
     (TwoDones, "S-FRAME-03"),
@@ -245,4 +255,5 @@ WRONG: tuple[tuple[type[Stranger], str], ...] = (
     (Mixes, "S-ALONE-01"),
     (Rude, "S-HEALTH-02"),
     (Forgetful, "S-SAME-10"),
+    (Sulks, "S-STATE-02"),
 )
