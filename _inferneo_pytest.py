@@ -11,13 +11,9 @@ session). Marker: `inferneo(strict=..., profile=..., seed=..., script=...)`.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +65,9 @@ def _told(item: pytest.Item, session: Session) -> str:
 
 def _write_bundle(item: pytest.Item, session: Session) -> Path:
     """The session as a file: in $INFERNEO_BUNDLES, else in the system's directory of temporary files."""
+    import json
+    import tempfile
+
     folder = Path(os.environ.get("INFERNEO_BUNDLES") or Path(tempfile.gettempdir()) / f"inferneo-bundles-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid)[-100:].strip("-")
@@ -79,6 +78,8 @@ def _write_bundle(item: pytest.Item, session: Session) -> Path:
 
 def _in_the_way() -> str:
     """The sentence that explains a `mockserver` package that is not ours, or a missing extra."""
+    from importlib import metadata
+
     owners = sorted(set(metadata.packages_distributions().get("mockserver", ())) - {"inferneo"})
     if owners:
         return (
@@ -165,6 +166,8 @@ def inferneo_client(inferneo_url: str) -> Iterator[InferneoClient]:
 @pytest.fixture
 def async_inferneo_client(inferneo_url: str) -> Iterator[AsyncInferneoClient]:
     """An asynchronous client of this test's session; usable in whatever event loop the test runs."""
+    import asyncio
+
     from inferneo import AsyncInferneoClient
 
     client = AsyncInferneoClient(inferneo_url)

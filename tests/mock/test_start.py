@@ -73,3 +73,10 @@ def test_names_that_are_not_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'cutt'"):
         _ = mockserver.dsl.cutt
     assert mockserver.dsl.cut is mockserver.faults.Cut
+
+
+def test_the_plugin_loads_nothing_that_pytest_has_not() -> None:
+    """A run that does not use it pays for one small file."""
+    assert loaded("import pytest, _pytest.pytester, _inferneo_pytest") - loaded("import pytest, _pytest.pytester") == {
+        "_inferneo_pytest"
+    }
