@@ -140,7 +140,6 @@ class ScriptBrain:
         "_changed",
         "_exchanges",
         "_health",
-        "_passes",
         "_settings",
         "_tally",
         "_terms",
@@ -176,7 +175,6 @@ class ScriptBrain:
         self._tally = Tally(self._cost_of)
         self._books = Books()
         self._tickets: dict[int, Ticket] = {}
-        self._passes: dict[int, Pass] = {}
         self._health: Health | None = None
         self._set_terms()
 
@@ -195,8 +193,7 @@ class ScriptBrain:
             return Decision(who)
         decision = self._decided(request)
         if decision.coming is not None:
-            self._passes[request.number] = who
-            return decision
+            return dataclasses.replace(decision, admitted=who)
         return self._served(request, decision, who)
 
     def _decided(self, request: Request) -> Decision:
@@ -220,13 +217,12 @@ class ScriptBrain:
             ticket = self._tickets[number] = Ticket(number, served.waits, running, self._leave)
         return dataclasses.replace(decision, plan=served.plan, ticket=ticket)
 
-    def note(self, request: Request, decision: Decision, fired: frozenset[str]) -> Decision:
-        """The decision that an asynchronous function was asked for, as it is played."""
+    def note(self, request: Request, before: Decision, decision: Decision, fired: frozenset[str]) -> Decision:
+        """The decision that an asynchronous function was asked for, as it is played; `before`: what was known of it."""
         self.state = dataclasses.replace(self.state, fired=self.state.fired | fired)
         if decision.failure is not None:
             self.failures.append(decision.failure)
-        who = self._passes.pop(request.number, None)
-        return decision if who is None else self._served(request, decision, who)
+        return decision if before.admitted is None else self._served(request, decision, before.admitted)
 
     def answer(self, request: Request, reply: Reply | None) -> Plan:
         """What a model answers, in the session's profile and from its seed."""

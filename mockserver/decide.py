@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .connection import ORDERLY, ConnectionPlan
 from .dynamic import finished, make
@@ -25,6 +25,9 @@ from .script import Script
 from .state import State
 from .ticket import Ticket
 from .view import View
+
+if TYPE_CHECKING:
+    from .admission import Pass
 
 Answer: TypeAlias = Callable[[Request, Reply | None], Plan]
 """What a model answers, with the scripted reply or (None) without; profile, seed and time are bound by the caller."""
@@ -43,8 +46,9 @@ class Decision:
     """`rule` and `reply` (its index) are None where no rule, or no reply of it, answered. `faults`: those that had an
     effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
     None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response
-    waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that
-    was answered with (None: like a model). `ticket`: the request's turn, where turns are kept.
+    waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that was
+    answered with (None: like a model). `ticket`: the request's turn, where turns are kept; `admitted`: how it was let in,
+    as long as the plan is not known.
     """
 
     plan: Plan
@@ -59,6 +63,7 @@ class Decision:
     coming: Coming | None = None
     said: Reply | None = None
     ticket: Ticket | None = None
+    admitted: Pass | None = None
 
 
 def decide(

@@ -39,7 +39,7 @@ async def _ready(brain: Any, exchange: Exchange, held: asyncio.Future[None] | No
     decision = exchange.decision
     if decision.coming is not None:
         made, fired = await decision.coming.finish()
-        exchange.decision = brain.note(exchange.request, made, fired)
+        exchange.decision = brain.note(exchange.request, decision, made, fired)
         exchange.ticket = exchange.decision.ticket
     if exchange.ticket is not None:
         await exchange.ticket.slot()

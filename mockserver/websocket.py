@@ -31,7 +31,7 @@ from mockserver.journal import Exchange, Journal
 from mockserver.keys import token_of_query
 from mockserver.later import Later, is_later
 from mockserver.lower import Framer
-from mockserver.message import PONG, Auth, Ping, read_message
+from mockserver.message import PONG, Asked, Auth, Ping, read_message
 from mockserver.plan import Body, Plan
 from mockserver.play import Player
 from mockserver.wire import Wire
@@ -48,11 +48,6 @@ class SocketWire(Wire):
     """The wire of a WebSocket: an answer that ends in order leaves the socket open for the next."""
 
     __slots__ = ()
-
-    @property
-    def keep_alive(self) -> bool:
-        """Always: a socket stays open."""
-        return True
 
     def finish(self, keep_alive: bool) -> None:
         """The answer was written whole."""
@@ -189,10 +184,10 @@ class SocketProtocol(asyncio.Protocol):
     def _next(self) -> None:
         while self._messages and not self._busy and not self.wire.lost:
             message = read_message(self._messages.popleft())
-            if isinstance(message, Auth):
-                self._authenticate(message.key)
-            elif not isinstance(message, Ping):
+            if isinstance(message, Asked):
                 self._ask(message.body)
+            elif isinstance(message, Auth):
+                self._authenticate(message.key)
         if len(self._messages) <= WAITING:
             self.wire.resume_reading()
 

@@ -12,16 +12,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from asking import CHAT, LLAMA, chat
+from asking import CHAT, LLAMA, chat, post
 from rawpeer import ended
 
 from mockserver.brain import Settings
+from mockserver.decide import Decision
 from mockserver.errors import MockError
+from mockserver.journal import Exchange, Journal
 from mockserver.keys import Key
 from mockserver.latency import PRESETS
 from mockserver.limits import Limits
+from mockserver.plan import Body, Head, Plan, Repeat
 from mockserver.server import MockServer
 from mockserver.service import of_environment, settings
+from mockserver.tally import arrived
 from mockserver.view import View
 
 Answer = tuple[int, dict[str, str], Any]
@@ -182,6 +186,33 @@ def test_what_broke_off_counts_as_far_as_it_went() -> None:
         assert found["time_to_first_token_seconds_count"] == 1
 
 
+def test_what_the_journal_forgets_is_counted() -> None:
+    """What has ended at once, what is still open as soon as it has."""
+    with MockServer(latency={"ttft": 0.05}) as server, peer(server) as first:
+        ask(server, chat())
+        send(first, chat())
+        until(server, "running_requests", 1)
+        for _ in range(2):
+            server.run(server.core("").clear_journal)
+        assert metrics(server)["finished_requests_total"] == 1
+        assert receive(first)[0] == 200
+        assert until(server, "finished_requests_total", 2)["running_requests"] == 0
+        journal = Journal(1, forget=server.session_brain("").forget)
+        for number in (1, 2):
+            exchange = Exchange(post(CHAT, chat(), number), Decision(Plan((Head(200), Body(b"{}")))), 0.0)
+            journal.add(exchange)
+            journal.close(exchange, "end", 1, 0.1)
+        assert metrics(server)["finished_requests_total"] == 3
+
+
+def test_a_repeat_is_counted_up_to_it() -> None:
+    """Nobody counts an endless response."""
+    steps = (Head(200), Body(b"a", "content[0]"), Repeat((Body(b"b", "content[1]"),)))
+    exchange = Exchange(post(CHAT, chat()), Decision(Plan(steps)), 0.0)
+    exchange.sent_bytes = 10_000
+    assert arrived(exchange) == 1
+
+
 def test_stats_agree_with_metrics() -> None:
     """Of the profile that has both."""
     with MockServer(profile="engine", latency={"slots": 1, "ttft": 60}) as server, peer(server) as first:
@@ -251,6 +282,7 @@ def test_settings_in_words() -> None:
     assert settings(base) == base
     assert settings(base, limits="documented").limits == Limits(60, 150_000, 3500)
     assert settings(base, limits="requests_per_minute=5, tokens_per_minute=9").limits == Limits(5, 9)
+    assert settings(base, limits=Limits(7)).limits == Limits(7)
     assert settings(base, limits='{"requests_per_day": 3}').limits == Limits(requests_per_day=3)
     assert settings(base, latency="a100").latency == PRESETS["a100"]
     assert settings(base, latency='{"itl": 1}', speed=2, max_concurrent=3).latency.slots == 3

@@ -27,6 +27,10 @@ CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 ASK = {"model": LLAMA, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
 SLOW = [{"match": {}, "reply": {"text": "a b c", "pacing": {"itl": 30}}}]
 """The first token at once, the second after half a minute."""
+UPGRADE = (
+    f"GET {CHAT} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
 
 
 @contextmanager
@@ -280,21 +284,44 @@ def test_limits_and_slots() -> None:
 
 def test_frames_that_are_wrong() -> None:
     """An unmasked frame ends the socket with 1002; a bad handshake is a 4xx."""
-    upgrade = (
-        f"GET {CHAT} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    ).encode()
     with MockServer() as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
-            peer.sendall(upgrade)
+            peer.sendall(UPGRADE)
             assert peer.recv(1 << 16).startswith(b"HTTP/1.1 101 ")
             peer.sendall(text_frame(b"{}"))
             data, how = read_all(peer)
             assert (data[:4], how) == (b"\x88" + data[1:2] + b"\x03\xea", "fin")
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
-            peer.sendall(upgrade.replace(b"Version: 13", b"Version: 7"))
+            peer.sendall(UPGRADE.replace(b"Version: 13", b"Version: 7"))
             data, how = read_all(peer)
             assert (data[:10], how) == (b"HTTP/1.1 4", "fin")
+
+
+def test_a_peer_that_half_closes_has_left() -> None:
+    """Its answer ends, and the tokens that went out are counted."""
+    with MockServer(script=SLOW) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+            peer.sendall(UPGRADE)
+            assert peer.recv(1 << 16).startswith(b"HTTP/1.1 101 ")
+            data = json.dumps(ASK).encode()
+            peer.sendall(b"\x81%c\0\0\0\0%b" % (0x80 | len(data), data))
+            server.session().wait_for(1, arrived=True)
+            assert b"choices" in peer.recv(1 << 16)
+            peer.shutdown(socket.SHUT_WR)
+            assert ended(server, 1)[0].ended == "client"
+        found = server.run(server.session_brain("").metrics)
+        assert (found.generation_tokens, found.finished, found.running) == (1, 0, 0)
+
+
+def test_a_peer_that_reads_slowly() -> None:
+    """A full transport is waited for; nothing is lost."""
+    rules = [{"match": {}, "reply": {"text": "word " * 40_000}}]
+    with MockServer(script=rules) as server, opened(server, max_queue=1) as peer:
+        send(peer, {key: value for key, value in ASK.items() if key != "max_tokens"})
+        server.session().wait_for(1, arrived=True)
+        assert server.session().journal[0].ended == "open"
+        assert text(answered(peer)) == "word " * 40_000
+        assert ended(server, 1)[0].ended == "end"
 
 
 def test_the_server_closes() -> None:
