@@ -18,7 +18,7 @@ class Usage(Exception):  # noqa: N818 - it says what was found, in the law's wor
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; `docs/cli.md` and `--help` are both made of it."""
+    """The command line."""
     top = argparse.ArgumentParser(prog="inferneo-contracts", description="Judge inference servers and clients by laws.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="judge servers by URL; with none, the embedded fake server and the clients")
