@@ -47,8 +47,8 @@ class Decision:
     effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
     None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response
     waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that was
-    answered with (None: like a model). `ticket`: the request's turn, where turns are kept; `admitted`: how it was let in,
-    as long as the plan is not known.
+    answered with (None: like a model). `ticket`: the request's turn, where turns are kept; `admitted`: how it was let
+    in, as long as the plan is not known.
     """
 
     plan: Plan
