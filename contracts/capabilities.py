@@ -134,14 +134,29 @@ def _json_mode(target: Target) -> tuple[bool, str]:
 
 
 def embedder(target: Target) -> str | None:
-    """The first of the target's own and its first listed models that gives embeddings; None when none does."""
+    """The first of the target's own and its first listed models that gives embeddings; None when none does.
+
+    A chat model may be answered here with something that is no vector; it is taken only where no other gives one.
+    """
+    second = None
     document: Any = target.send(get("/v1/models")).document
     data = document.get("data") if isinstance(document, dict) else None
     listed = [m.get("id") for m in data if isinstance(m, dict)] if isinstance(data, list) else []
     for name in dict.fromkeys([target.model, *map(str, listed[:8])]):
-        if target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello"})).status == 200:
+        exchange = target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello"}))
+        if exchange.status != 200:
+            continue
+        found: Any = exchange.document
+        items = found.get("data") if isinstance(found, dict) else None
+        if (
+            isinstance(items, list)
+            and items
+            and isinstance(items[0], dict)
+            and isinstance(items[0].get("embedding"), list)
+        ):
             return name
-    return None
+        second = second or name
+    return second
 
 
 def _embeddings(target: Target) -> tuple[bool, str]:

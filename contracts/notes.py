@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,49 @@ class Note:
     breaks: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A real server that `tools/targets` starts and judges. `breaks` maps a law's id to the smallest request that shows
+    it and to what the server does; `sometimes` are those of them that time or load decides."""
+
+    name: str
+    version: str
+    about: str
+    breaks: dict[str, tuple[str, str]]
+    sometimes: frozenset[str]
+
+
+LIVE = "live"
+
+
+@cache
+def _document() -> dict[str, Any]:
+    with (Path(__file__).parent / "field_notes.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
 @cache
 def notes() -> dict[str, Note]:
-    """All notes by server."""
-    with (Path(__file__).parent / "field_notes.toml").open("rb") as file:
-        document = tomllib.load(file)
+    """The notes on the recorded servers, by server."""
     return {
         name: Note(name, entry["profile"], entry["about"], frozenset(entry.get("lacks", ())), entry.get("breaks", {}))
-        for name, entry in document.items()
+        for name, entry in _document().items()
+        if name != LIVE
+    }
+
+
+@cache
+def strangers() -> dict[str, Stranger]:
+    """The notes on the servers that are judged live, by name."""
+    return {
+        name: Stranger(
+            name,
+            entry["version"],
+            entry["about"],
+            {law: (one["request"], one["does"]) for law, one in entry["breaks"].items()},
+            frozenset(entry.get("sometimes", ())),
+        )
+        for name, entry in _document().get(LIVE, {}).items()
     }
 
 
@@ -59,6 +95,20 @@ def to_markdown() -> str:
             continue
         lines += ["| law | says | what the server does |", "|---|---|---|"]
         lines += [f"| {law_id} | {titles[law_id]} | {reason} |" for law_id, reason in note.breaks.items()]
+    lines += [
+        "",
+        "# Live strangers",
+        "",
+        "Two servers from PyPI are started by `tools/targets/` and judged like any URL: `tox run -e strangers`.",
+        "The run fails on a red law that is not listed here, and on a listed one that is no longer red. Each was read",
+        "on the wire; requests are POSTs of JSON unless another method is named.",
+    ]
+    for stranger in strangers().values():
+        lines += ["", f"## {stranger.name} {stranger.version}, live", "", stranger.about, ""]
+        lines += ["| law | says | smallest request | what the server does |", "|---|---|---|---|"]
+        for law_id, (request, does) in stranger.breaks.items():
+            often = " (Not in every run: time or load decides.)" if law_id in stranger.sometimes else ""
+            lines.append(f"| {law_id} | {titles[law_id]} | `{request}` | {does}{often} |")
     return "\n".join(lines) + "\n"
 
 

@@ -99,8 +99,10 @@ def arguments_fit_the_schema(target: Target, call: Call) -> None:
 
 @law("S-TOOL-04", over=CALLING, needs={"tools", "stream"}, examples=4, live=True, source=SOURCE)
 def a_streamed_call_can_be_put_together(target: Target, call: Call) -> None:
-    """In a stream each piece of a call has the index of its call, the first one has id and name, and the pieces of the
-    arguments join to a JSON object."""
+    """The pieces of a streamed call can be put together: each has an index, the first one id and name.
+
+    The pieces of the arguments join to a JSON object.
+    """
     called(target, call)
     calls: dict[int, dict[str, Any]] = {}
     for document in documents(target.send(call.with_(stream=True))):

@@ -9,7 +9,7 @@ import pytest
 from contracts.capabilities import PROBES
 from contracts.law import find, law, laws
 
-ABILITIES = {"family", "models", "model", "info", "retries", "truncation", "partial", "spec", "strict"}
+ABILITIES = {"family", "models", "model", "info", "retries", "truncation", "partial", "spec", "strict", "async"}
 
 
 def test_there_are_enough_laws() -> None:
