@@ -25,7 +25,7 @@ class Layout:
     end the body), so that chunk by chunk is what goes out. `marked`: some part has a mark.
     """
 
-    __slots__ = ("_chunks", "_joined", "_sizes", "_timed", "marked", "parts", "plain")
+    __slots__ = ("_chunks", "_joined", "_sizes", "_timed", "_wire", "marked", "parts", "plain")
 
     def __init__(self, parts: tuple[tuple[bytes, str], ...], identity: int, created: int) -> None:
         self.parts = parts
@@ -35,6 +35,7 @@ class Layout:
         self._chunks: tuple[bytes, ...] | None = None
         self._joined: tuple[bytes, tuple[int, ...]] | None = None
         self._timed: tuple[float, ...] = ()
+        self._wire = (b"", b"")
 
     def timed(self, waits: Iterator[float]) -> tuple[float, ...]:
         """The waits before the parts: the next of `waits` before one that holds tokens, else 0.
@@ -60,6 +61,14 @@ class Layout:
             laid = self._laid()
             self._joined = b"".join([chunk for chunk, _ in laid]), tuple(accumulate([length for _, length in laid]))
         return self._joined
+
+    def wire(self, identity: bytes, created: bytes) -> bytes:
+        """All chunks, filled. The time of creation changes once a second: what it fills is kept until then."""
+        kept, data = self._wire
+        if kept != created or not data:
+            data = self.joined[0].replace(CREATED, created)
+            self._wire = created, data
+        return data.replace(ID, identity)
 
     def _laid(self) -> list[tuple[bytes, int]]:
         """The chunks, and how long each is once it is filled."""
@@ -111,7 +120,7 @@ class Flow(Sequence[Step]):
 
     def wire(self) -> bytes:
         """All events in chunks of HTTP/1.1."""
-        return self.layout.joined[0].replace(ID, self.identity).replace(CREATED, self.created)
+        return self.layout.wire(self.identity, self.created)
 
     def chunk(self, number: int) -> bytes:
         """One event in its chunk."""

@@ -230,7 +230,7 @@ class Player:
         ends = flow.layout.joined[1]
         at, last = self._at, len(ends) - 1
         if not at:
-            self._bytes = b"%b%b%b" % (self._bytes, flow.wire(), self._framer.end())
+            self._bytes = b"".join((self._bytes, flow.wire(), self._framer.end()))
             if flow.coalesce:
                 at = last
         data = self._bytes
