@@ -107,8 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def until_stopped() -> None:
-    """Return at the first SIGINT or SIGTERM; their handlers are then as before."""
+def until_stopped(ready: Callable[[], object] = lambda: None) -> None:
+    """Call `ready`, return at the first SIGINT or SIGTERM (also one that comes with it); handlers are then as before."""
     stopped = threading.Event()
 
     def stop(number: int, frame: Any) -> None:
@@ -116,6 +116,7 @@ def until_stopped() -> None:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        ready()
         stopped.wait()
     finally:
         for number, handler in before.items():

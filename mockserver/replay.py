@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     settings = {"profile": document["profile"], "seed": document["seed"], "script": document["script"]}
     with MockServer(**settings, port=options.port) as server:
         if options.serve:
-            print(f"inferneo-mock listening on {server.url} (profile {server.profile})", flush=True)
-            until_stopped()
+            line = f"inferneo-mock listening on {server.url} (profile {server.profile})"
+            until_stopped(lambda: print(line, flush=True))
             return 0
         return _replay(server, document["exchanges"], options.verbose)
 

@@ -136,8 +136,8 @@ def run(options: argparse.Namespace) -> int:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     try:
-        print(f"inferneo-mock listening on {server.url} (profile {server.profile})", flush=True)
-        until_stopped()
+        line = f"inferneo-mock listening on {server.url} (profile {server.profile})"
+        until_stopped(lambda: print(line, flush=True))
     finally:
         server.close()
     return 0

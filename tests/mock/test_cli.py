@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_the_environment_sets_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_in_process(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, called as functions: what a coverage tool sees."""
-    monkeypatch.setattr("mockserver.serve.until_stopped", lambda: None)
+    monkeypatch.setattr("mockserver.serve.until_stopped", lambda ready: ready())
     assert cli.main(["serve", "--port", "0"]) == 0
     assert "listening on http://127.0.0.1:" in capsys.readouterr().out
     assert cli.main(["--version"]) == 0
@@ -106,7 +107,7 @@ def test_in_process(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
             cli.main(words)
         assert left.value.code == 2
 
-    def interrupted() -> None:
+    def interrupted(ready: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mockserver.serve.until_stopped", interrupted)
@@ -120,6 +121,7 @@ def test_until_stopped_returns_at_a_signal() -> None:
     timer.start()
     cli.until_stopped()
     assert signal.getsignal(signal.SIGTERM) is before
+    cli.until_stopped(lambda: os.kill(os.getpid(), signal.SIGINT))
 
 
 @pytest.mark.parametrize(("text", "number"), [("10MB", 10 << 20), ("64 kb", 65536), ("7", 7), ("1B", 1)])
