@@ -149,8 +149,7 @@ class ChunkReader:
     def raised(self) -> InferneoError:
         """The failure, with the text received so far."""
         failure = self.failure
-        if failure is None:
-            raise AssertionError("no failure to raise")
+        assert failure is not None  # asked only when there is one
         failure.partial = self.total.partial()
         for name, value in self._opened.known.items():
             if getattr(failure, name) is None and not (

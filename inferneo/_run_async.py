@@ -73,13 +73,12 @@ class Session:
             if not skip_sleep(command.seconds):
                 await self.call.policy.async_sleep(command.seconds)
             return None
-        if type(command) is Key:
-            try:
-                key = command.source()
-                return await key if inspect.isawaitable(key) else key
-            except Exception as error:
-                raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
-        raise AssertionError(f"unknown command {command!r}")
+        assert type(command) is Key  # an `Opened` ends the run
+        try:
+            key = command.source()
+            return await key if inspect.isawaitable(key) else key
+        except Exception as error:
+            raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
 
     async def run(self, error: InferneoError | None = None) -> Any:
         """To the answer, or to the `Opened` of a stream; an error is thrown in first."""

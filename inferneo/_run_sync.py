@@ -61,12 +61,11 @@ def do(wire: Wire, command: Command, policy: Retry) -> Any:
         if not skip_sleep(command.seconds):
             policy.sleep(command.seconds)
         return None
-    if type(command) is Key:
-        try:
-            return command.source()
-        except Exception as error:
-            raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
-    raise AssertionError(f"unknown command {command!r}")
+    assert type(command) is Key  # an `Opened` ends the run
+    try:
+        return command.source()
+    except Exception as error:
+        raise InferneoError(f"the api_key callable raised {type(error).__name__}: {error}") from error
 
 
 class Run:

@@ -71,8 +71,8 @@ class Core:
         """The chunks of the next segments, `None` at the end of a complete stream. Raises `InferneoError`."""
         while True:
             reader, opened = self.reader, self.opened
-            if reader is None or opened is None:
-                raise InferneoError("the stream is not open")
+            assert reader is not None  # it is open
+            assert opened is not None
             if reader.failure is None and not reader.done:
                 chunks = await self.read(reader, opened)
                 if chunks:
@@ -281,8 +281,7 @@ class AsyncStream(Generic[C, R]):
         """Read to the end, and give the answer that the call without `stream` would have had."""
         await self.until_done()
         reader = self._core.reader
-        if reader is None:
-            raise InferneoError("the stream is not open")
+        assert reader is not None  # it was read to the end
         at = (Source(b"{}", self.http), ())
         response: R = reader.total.response(self._core.call.kind, at)
         return response

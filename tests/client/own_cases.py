@@ -76,6 +76,8 @@ def case(
     limit: float = 1.5,
     **more: Any,
 ) -> dict[str, Any]:
+    if retries and "min_s" not in expect:
+        more.setdefault("client", {"retry": Retry(base=0.02)})  # that it waits is shown by those with `min_s`
     return {
         "id": name,
         "call": call,
@@ -187,7 +189,7 @@ ENDS = [
     ok("cut-after-finish", [*open_stream(HEL, LO, STOP), FIN]),
     ok("reset-after-finish", [*open_stream(HEL, LO, STOP), {"wait_s": 0.05}, RST]),
     ok("stall-after-done", [*open_stream(HELLO), {"end": "stall"}], expect={"max_s": 0.6}),
-    ok("stall-after-finish", [*open_stream(HEL, LO, STOP), {"end": "stall"}], expect={"max_s": 3}, limit=0.4),
+    ok("stall-after-finish", [*open_stream(HEL, LO, STOP), {"end": "stall"}], expect={"max_s": 3}, limit=0.3),
     ok("bad-chunk-after-done", [*open_stream(HELLO), {"raw": "ZZ\r\n"}, FIN]),
     fails("empty", "protocol", stream(b""), expect={"msg_has": "empty"}),
     fails("blank", "protocol", stream(b"\n\n\r\n"), expect={"msg_has": "empty"}),
@@ -429,7 +431,7 @@ IN_STREAM = [
     ok("detail-with-choices", stream(HEL.replace(b'"created"', b'"detail": "note", "created"'), LO, STOP, DONE)),
 ]
 
-PIECES: list[Step] = [{"raw": one_chunk(HEL)}, {"wait_s": 0.15}] * 6
+PIECES: list[Step] = [{"raw": one_chunk(HEL)}, {"wait_s": 0.08}] * 6
 HEAD_DRIP: list[Step] = [{"raw": "HTTP/1.1 200 OK\r\nX-A: " + "a" * 60, "segment": 1, "gap_s": 0.1}]
 PINGS: list[Step] = [{"raw": one_chunk(b": ping\n\n")}, {"wait_s": 0.1}] * 30
 NAMED_PINGS: list[Step] = [{"raw": one_chunk(b"event: ping\ndata: {}\n\n")}, {"wait_s": 0.1}] * 30
@@ -438,15 +440,15 @@ TIME = [
         "slow-but-steady",
         [{"raw": EVENT_HEAD}, *PIECES, {"raw": one_chunk(STOP + DONE) + "0\r\n\r\n"}, KEEP],
         expect={"text": "Hel" * 6},
-        limit=0.7,
+        limit=0.4,
     ),
-    fails("head-dripped", "timeout", HEAD_DRIP, expect={"max_s": 3, "phase": "read"}, limit=0.5),
-    case("head-dripped-plain", "chat", {"err": ["timeout"], "max_s": 3, "phase": "read"}, HEAD_DRIP, limit=0.5),
+    fails("head-dripped", "timeout", HEAD_DRIP, expect={"max_s": 3, "phase": "read"}, limit=0.3),
+    case("head-dripped-plain", "chat", {"err": ["timeout"], "max_s": 3, "phase": "read"}, HEAD_DRIP, limit=0.3),
     fails(
         "idle",
         "timeout",
         [*open_stream(HEL), {"end": "stall"}],
-        limit=0.4,
+        limit=0.3,
         expect={"max_s": 3, "partial": "Hel", "phase": "idle", "attempts": 1},
         retries=2,
     ),
@@ -454,28 +456,28 @@ TIME = [
         "idle-before-first",
         "timeout",
         [*open_stream(b": hi\n\n"), {"end": "stall"}],
-        limit=0.4,
+        limit=0.3,
         expect={"max_s": 3, "phase": "idle", "attempts": 1},
     ),
     fails(
         "idle-comments",
         "timeout",
         [*open_stream(HEL), *PINGS],
-        limit=0.5,
+        limit=0.3,
         expect={"max_s": 3, "phase": "idle"},
     ),
     fails(
         "idle-pings",
         "timeout",
         [*open_stream(HEL), *NAMED_PINGS],
-        limit=0.5,
+        limit=0.3,
         expect={"max_s": 3, "phase": "idle"},
     ),
     fails(
         "idle-dripped-event",
         "timeout",
         [*open_stream(HEL), {"raw": "fff\r\n" + "d" * 60, "segment": 1, "gap_s": 0.1}],
-        limit=0.5,
+        limit=0.3,
         expect={"max_s": 3, "phase": "idle"},
     ),
     fails(
@@ -532,14 +534,14 @@ TIME = [
         "chat",
         {"err": ["timeout"], "max_s": 3, "phase": "read"},
         [{"raw": "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"}, {"end": "stall"}],
-        limit=0.4,
+        limit=0.3,
     ),
     case(
         "error-body-dripped",
         "chat",
         {"err": ["status"], "status": 400, "max_s": 3},
         [{"raw": "HTTP/1.1 400 X\r\nContent-Length: 99\r\n\r\n"}, {"raw": "{" * 60, "segment": 1, "gap_s": 0.1}],
-        limit=0.5,
+        limit=0.3,
     ),
     case(
         "timeout-retried",
@@ -547,7 +549,7 @@ TIME = [
         {"ok": True, "text": "Hello", "attempts": 2, "max_s": 2.5, "same_idem": True},
         [{"end": "stall"}],
         GOOD,
-        limit=0.4,
+        limit=0.3,
         retries=1,
     ),
 ]
@@ -753,8 +755,7 @@ STATUS = [
 
 def retried(name: str, *first: list[Step], expect: dict[str, Any] | None = None, retries: int = 1) -> dict[str, Any]:
     more = {"ok": True, "text": "Hello", "attempts": len(first) + 1, "same_idem": True, "max_s": 3} | (expect or {})
-    quick = {} if "min_s" in more else {"client": {"retry": Retry(base=0.02)}}
-    return case(name, "chat", more, *first, GOOD, retries=retries, limit=3, **quick)
+    return case(name, "chat", more, *first, GOOD, retries=retries, limit=3)
 
 
 def raised(name: str, *first: list[Step], expect: dict[str, Any] | None = None) -> dict[str, Any]:
