@@ -21,8 +21,8 @@ import pytest
 
 if TYPE_CHECKING:
     from inferneo import AsyncInferneoClient, InferneoClient
-    from mockserver.server import MockServer
-    from mockserver.session import Session
+    from mockserver.serving.server import MockServer
+    from mockserver.serving.session import Session
 
 pytest.register_assert_rewrite("contracts")
 
@@ -92,7 +92,7 @@ def _in_the_way() -> str:
 
 def _mock_server_class() -> type[MockServer]:
     try:
-        from mockserver.server import MockServer
+        from mockserver.serving.server import MockServer
     except ImportError as error:
         pytest.fail(f"{_in_the_way()} ({error})", pytrace=False)
     return MockServer

@@ -30,7 +30,7 @@ def measure(options: Options) -> list[Result]:
 def sessions(options: Options) -> list[Result]:
     """Sessions that were used once, with and without a port of their own."""
     try:
-        from mockserver.server import MockServer
+        from mockserver.serving.server import MockServer
     except ImportError as error:
         raise RefusedError(f"the fake server cannot be imported: {error}") from error
     times: dict[str, list[float]] = {"session-up": [], "session-down": [], "listener-up": [], "listener-down": []}

@@ -1,6 +1,6 @@
 """A fake Inferneo server, scripted by data, able to send every wrong byte on purpose.
 
-`MockServer` runs it; the other names write scripts (`mockserver.dsl`). Everything is imported at its first use.
+`MockServer` runs it; the other names write scripts (`scripting.dsl`). Everything is imported at its first use.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mockserver.dsl import (
+    from mockserver.scripting.dsl import (
         bad_json,
         chat,
         choices,
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         tool_calls,
         where,
     )
-    from mockserver.server import MockServer
-    from mockserver.session import Session
+    from mockserver.serving.server import MockServer
+    from mockserver.serving.session import Session
 
-_HOMES = {"MockServer": "mockserver.server", "Session": "mockserver.session"}
+_HOMES = {"MockServer": "mockserver.serving.server", "Session": "mockserver.serving.session"}
 
 __all__ = [
     "MockServer",
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     try:
-        value = getattr(import_module(_HOMES.get(name, "mockserver.dsl")), name)
+        value = getattr(import_module(_HOMES.get(name, "mockserver.scripting.dsl")), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "mockserver":
             raise

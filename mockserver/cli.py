@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "serve": ("mockserver.serve", "run the fake server"),
-    "ctl": ("mockserver.ctl", "ask or arm a running server through its door"),
-    "schema": ("mockserver.schema_command", "print the JSON Schema of a script"),
-    "lint": ("mockserver.lint_command", "find what is wrong or suspicious in scripts"),
-    "replay": ("mockserver.replay", "run a failed test's session again from its bundle"),
-    "faults": ("mockserver.faults_command", "list the faults, or show one"),
+    "serve": ("mockserver.commands.serve", "run the fake server"),
+    "ctl": ("mockserver.commands.ctl", "ask or arm a running server through its door"),
+    "schema": ("mockserver.commands.schema", "print the JSON Schema of a script"),
+    "lint": ("mockserver.commands.lint", "find what is wrong or suspicious in scripts"),
+    "replay": ("mockserver.commands.replay", "run a failed test's session again from its bundle"),
+    "faults": ("mockserver.commands.faults", "list the faults, or show one"),
 }
 """Name of a subcommand: the module that has its `configure(parser)` and `run(options) -> int`, and one line of help."""
 

@@ -1,6 +1,6 @@
 """A response is a value before it is bytes: timed steps and exactly one ending.
 
-A plan says all that a peer will see and when. Faults rewrite plans (`plan -> plan`), `mockserver.play` is the only
+A plan says all that a peer will see and when. Faults rewrite plans (`plan -> plan`), `serving.play` is the only
 place that turns one into bytes on a socket. The ending is a field, so "exactly one ending, no step after it" holds by
 construction. Times are seconds, sizes are bytes.
 
@@ -20,7 +20,7 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is sent for `seconds` after the planned (not the actual) time of the step before: deadlines never drift."""
+    """Nothing is sent for `seconds` after the planned (not actual) time of the step before: no deadline drifts."""
 
     seconds: float
 
@@ -60,7 +60,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """`steps` again and again: `times` times, or for ever (None) until the peer leaves. Endless streams without memory."""
+    """`steps` again: `times` times, or for ever (None) until the peer leaves. Endless streams without memory."""
 
     steps: tuple[Step, ...]
     times: int | None = None
@@ -71,7 +71,7 @@ Step: TypeAlias = Wait | Head | Body | Raw | Repeat
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The response is whole; the connection stays open for the next request (unless HTTP or the peer says otherwise)."""
+    """The response is whole; the connection stays open for the next request, unless HTTP or the peer says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from .errors import ScriptError
-from .plan import Body, Close, End, Ending, Head, Plan, Raw, Repeat, Stall, Step, Wait
-from .settings import Seconds as SecondsHint
-from .settings import child, codec_of, dump_bytes, parse_bytes, shown, wrong
+from mockserver.errors import ScriptError
+from mockserver.plan import Body, Close, End, Ending, Head, Plan, Raw, Repeat, Stall, Step, Wait
+from mockserver.settings import Seconds as SecondsHint
+from mockserver.settings import child, codec_of, dump_bytes, parse_bytes, shown, wrong
 
 _SECONDS = codec_of(SecondsHint)
 _KEYS = {

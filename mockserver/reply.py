@@ -1,6 +1,6 @@
 """What a scripted server answers: a value, before anyone knows whether it will be streamed.
 
-A reply says the content; the model side (`mockserver.answer`) turns it into a plan for one request in the words of a
+A reply says the content; the model side (`model.answer`) turns it into a plan for one request in the words of a
 profile. Wrong content is just another reply (`RawBytes`, `Json`); wrong transport or timing is a fault. Times are
 seconds.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from .errors import ScriptError
-from .plan import Headers
-from .settings import (
+from mockserver.errors import ScriptError
+from mockserver.plan import Headers
+from mockserver.settings import (
     Codec,
     JsonValue,
     Seconds,
@@ -25,7 +25,7 @@ from .settings import (
     settings_of,
     wrong,
 )
-from .suggest import unknown
+from mockserver.suggest import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +182,14 @@ class Template:
 
     def __post_init__(self) -> None:
         """Refuse a template that cannot be compiled."""
-        from .dynamic import check
+        from mockserver.scripting.dynamic import check
 
         check(self.template)
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a Python function gives for the request (`mockserver.dynamic.Asked`): a reply, now or when awaited.
+    """What a Python function gives for the request (`scripting.dynamic.Asked`): a reply, now or when awaited.
 
     Only in Python: JSON shows its name and cannot give it back.
     """

@@ -15,7 +15,7 @@ class _Unread:
 _UNREAD = _Unread()
 
 
-class NotJSON(ValueError):
+class NotJSON(ValueError):  # noqa: N818  # what the body is, not what went wrong
     """The body is no JSON document; the message says why."""
 
 

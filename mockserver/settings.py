@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from .errors import ScriptError
-from .plan import Headers
-from .suggest import unknown
+from mockserver.errors import ScriptError
+from mockserver.plan import Headers
+from mockserver.suggest import unknown
 
 T = TypeVar("T")
 

@@ -37,8 +37,8 @@ def timeline(plan: Plan) -> list[dict[str, Any]]:
             rows.append({"at": round(now, 6), "what": "end", "shown": "the connection stays open"})
         case Close(how):
             rows.append({"at": round(now, 6), "what": "close", "shown": how})
-        case Stall(seconds):
-            shown = "until the peer leaves" if seconds is None else f"{seconds:g} s"
+        case Stall(silence):
+            shown = "until the peer leaves" if silence is None else f"{silence:g} s"
             rows.append({"at": round(now, 6), "what": "stall", "shown": shown})
     return rows
 

@@ -176,8 +176,9 @@ def test_the_async_client_works_in_any_loop(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
+def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that does not use the fixtures does not load the server, the client or their libraries."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     result = run(
         pytester,
         """
@@ -188,7 +189,7 @@ def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
             assert heavy.isdisjoint(sys.modules)
         """,
         "-p",
-        "no:hypothesispytest",
+        "_inferneo_pytest",
     )
     result.assert_outcomes(passed=1)
 

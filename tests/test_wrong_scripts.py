@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from recordings import ROOT
 
 from mockserver.errors import ScriptError
-from mockserver.script import load_script, parse_script, script_schema
+from mockserver.scripting.script import load_script, parse_script, script_schema
 
 FILES = sorted((ROOT / "wrong" / "script").glob("*.json"))
 

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from mockserver import MockServer
-from mockserver.catalogue import GROUPS, example_fault
 from mockserver.faults import kinds
-from mockserver.session import Session
+from mockserver.scripting.catalogue import GROUPS, example_fault
+from mockserver.serving.session import Session
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "faults-measured.md"
 LIMIT = 0.5

@@ -180,7 +180,8 @@ async def run_async(
 ) -> Outcome:
     """One call of an asynchronous client, as an outcome; one that takes longer than `within` is a hang.
 
-    The tasks that it leaves running for longer than `LINGER` are told as `values["tasks_left"]`; a cancelled one is a problem `CancelledError`.
+    The tasks that it leaves running for longer than `LINGER` are told as `values["tasks_left"]`; a cancelled one is a
+    problem `CancelledError`.
     """
     before = asyncio.all_tasks()
     with listening() as sink:

@@ -13,7 +13,7 @@ def test_our_server_ends_its_streams(inferneo_url):
 @pytest.mark.inferneo(strict=False)
 def test_a_broken_law_says_what_was_asked(inferneo_mock, inferneo_url):
     inferneo_mock.on().fail({"kind": "no-done"})
-    with pytest.raises(AssertionError, match="data: .DONE."):
+    with pytest.raises(AssertionError, match=r"data: .DONE."):
         S_FRAME_03(inferneo_url)
 
 

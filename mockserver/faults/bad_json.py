@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from ..plan import Plan
+from mockserver.plan import Plan
+
 from .edit import payload, resized, with_payload
 from .fault import fault
 from .select import PieceFault

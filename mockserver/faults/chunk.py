@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..plan import Close, End, Head, Headers, Plan, Raw, Step
-from ..settings import Count, Range
+from mockserver.plan import Close, End, Head, Headers, Plan, Raw, Step
+from mockserver.settings import Count, Range
+
 from .edit import Leaf, each, find_event, first_head, lowered, payload, with_head, with_headers, with_payload
 from .fault import Fault, fault
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..errors import ScriptError
-from ..plan import Head, Headers, Plan
-from ..settings import Range
-from ..settings import Status as StatusCode
+from mockserver.errors import ScriptError
+from mockserver.plan import Head, Headers, Plan
+from mockserver.settings import Range
+from mockserver.settings import Status as StatusCode
+
 from .assemble import assembled
 from .edit import first_head, whole_body, with_body, with_head, with_headers
 from .fault import Fault, fault

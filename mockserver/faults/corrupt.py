@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..errors import ScriptError
-from ..plan import Body, Plan, Raw, Step
-from ..settings import Count, Probability, Range
+from mockserver.errors import ScriptError
+from mockserver.plan import Body, Plan, Raw, Step
+from mockserver.settings import Count, Probability, Range
+
 from .edit import (
     Leaf,
     Measure,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from ..plan import Close, Plan, Stall
-from ..settings import Seconds
+from mockserver.plan import Close, Plan, Stall
+from mockserver.settings import Seconds
+
 from .edit import lowered
 from .fault import fault
 from .place import PlacedFault

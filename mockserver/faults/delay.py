@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ..plan import Plan, Wait
-from ..settings import Seconds
+from mockserver.plan import Plan, Wait
+from mockserver.settings import Seconds
+
 from .fault import Fault, fault
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ..plan import Plan
+from mockserver.plan import Plan
+
 from .edit import resized
 from .fault import fault
 from .select import PieceFault

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from ..lower import lower
-from ..plan import Body, Ending, Head, Headers, Plan, Raw, Repeat, Step, Wait
+from mockserver.lower import lower
+from mockserver.plan import Body, Ending, Head, Headers, Plan, Raw, Repeat, Step, Wait
 
 Leaf: TypeAlias = Wait | Head | Body | Raw
 Measure: TypeAlias = Callable[[Leaf], int]

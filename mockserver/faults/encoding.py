@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..plan import Body, Head, Plan, Step
-from ..settings import Range
+from mockserver.plan import Body, Head, Plan, Step
+from mockserver.settings import Range
+
 from .edit import (
     Leaf,
     each,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from ..plan import Body, Plan, Raw, Stall, Step
-from ..settings import JsonValue, Positive, Seconds
+from mockserver.plan import Body, Plan, Raw, Stall, Step
+from mockserver.settings import JsonValue, Positive, Seconds
+
 from .edit import Leaf, body_bytes, each, find, is_head, payload, resized, with_payload
 from .fault import Fault, fault
 from .place import PlacedFault

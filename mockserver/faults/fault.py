@@ -13,11 +13,12 @@ from importlib import import_module
 from random import Random
 from typing import Any, ClassVar, TypeVar
 
-from ..connection import ConnectionPlan
-from ..errors import ScriptError
-from ..plan import Plan
-from ..settings import child, dump_object, normalise, object_schema, parse_object, wrong
-from ..suggest import unknown
+from mockserver.connection import ConnectionPlan
+from mockserver.errors import ScriptError
+from mockserver.plan import Plan
+from mockserver.settings import child, dump_object, normalise, object_schema, parse_object, wrong
+from mockserver.suggest import unknown
+
 from .when import ALWAYS, When
 from .where import HOME, MODULES
 

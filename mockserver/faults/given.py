@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any
 
-from ..plan import Plan
-from ..plan_json import plan_from_json, plan_to_json
-from ..settings import Codec
+from mockserver.plan import Plan
+from mockserver.plan_json import plan_from_json, plan_to_json
+from mockserver.settings import Codec
+
 from .fault import Fault, fault
 
 _BYTES: dict[str, Any] = {

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..plan import Close, End, Ending, Plan, Raw, Step
-from ..settings import Count, Range
+from mockserver.plan import Close, End, Ending, Plan, Raw, Step
+from mockserver.settings import Count, Range
+
 from .edit import Leaf, each, first_head, is_head, lowered, split, wire_bytes, with_head
 from .fault import Fault, fault
 from .status import leading_waits

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..plan import Close, Plan, Raw, Stall
-from ..settings import Range
+from mockserver.plan import Close, Plan, Raw, Stall
+from mockserver.settings import Range
+
 from .edit import lowered
 from .fault import Fault, fault
 from .status import leading_waits

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from ..plan import Body, Close, End, Head, Plan, Raw, Step
-from ..settings import Positive
+from mockserver.plan import Body, Close, End, Head, Plan, Raw, Step
+from mockserver.settings import Positive
+
 from .edit import Leaf, body_bytes, each, first_head, lowered, total, with_head, with_headers
 from .fault import Fault, fault
 

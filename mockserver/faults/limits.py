@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ..errors import ScriptError
-from ..plan import Head, Headers, Plan
-from ..settings import Count, Positive, Seconds
+from mockserver.errors import ScriptError
+from mockserver.plan import Head, Headers, Plan
+from mockserver.settings import Count, Positive, Seconds
+
 from .delay import Delay
 from .edit import with_head, with_headers
 from .fault import Fault, fault

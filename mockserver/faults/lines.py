@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
 
-from ..plan import Body, Plan, Raw, Step, Wait
-from ..settings import Range, Seconds
+from mockserver.plan import Body, Plan, Raw, Step, Wait
+from mockserver.settings import Range, Seconds
+
 from .edit import Leaf, each, each_payload, payload, resized, with_payload
 from .fault import Fault, fault
 from .place import PlacedFault

@@ -10,8 +10,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from ..connection import ConnectionPlan
-from ..settings import Positive, Seconds
+from mockserver.connection import ConnectionPlan
+from mockserver.settings import Positive, Seconds
+
 from .fault import Fault, fault
 
 

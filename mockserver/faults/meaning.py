@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from ..plan import Body, Plan, Raw, Step
-from ..settings import Count, JsonValue
+from mockserver.plan import Body, Plan, Raw, Step
+from mockserver.settings import Count, JsonValue
+
 from .edit import Leaf, Steps, body_bytes, each, find, find_event, payload, resized, with_payload
 from .events import is_finish
 from .fault import Fault, fault

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-from ..plan import Plan
+from mockserver.plan import Plan
+
 from .edit import payload
 from .fault import fault
 from .meaning import change_piece

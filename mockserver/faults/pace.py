@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
-from ..plan import Body, Plan, Raw, Repeat, Step, Wait
-from ..settings import Positive, Range, Seconds
+from mockserver.plan import Body, Plan, Raw, Repeat, Step, Wait
+from mockserver.settings import Positive, Range, Seconds
+
 from .edit import (
     Leaf,
     Steps,

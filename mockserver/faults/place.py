@@ -17,9 +17,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..errors import ScriptError
-from ..plan import Plan, Wait
-from ..settings import Count
+from mockserver.errors import ScriptError
+from mockserver.plan import Plan, Wait
+from mockserver.settings import Count
+
 from .edit import (
     Leaf,
     Steps,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated
 
-from ..errors import ScriptError
-from ..plan import Head, Plan
-from ..settings import Range
+from mockserver.errors import ScriptError
+from mockserver.plan import Head, Plan
+from mockserver.settings import Range
+
 from .fault import Fault, fault
 from .status import replaced
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .. import fixtures
+from mockserver import fixtures
 
 _BY_OBJECT = {
     ("chat.completion.chunk", True): "chat_chunk",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ScriptError
-from ..plan import Body, Plan, Raw
-from ..settings import Count
+from mockserver.errors import ScriptError
+from mockserver.plan import Body, Plan, Raw
+from mockserver.settings import Count
+
 from .edit import Steps, find_event, find_mark
 from .fault import Fault
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ..plan import Plan, Stall, Wait
-from ..settings import Seconds
+from mockserver.plan import Plan, Stall, Wait
+from mockserver.settings import Seconds
+
 from .fault import fault
 from .place import PlacedFault
 

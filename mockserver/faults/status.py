@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any, Literal
 
-from ..errors import ScriptError
-from ..plan import Body, End, Head, Headers, Plan, Step, Wait
-from ..settings import Codec, JsonValue, check_text, child, wrong
-from ..settings import Status as StatusCode
+from mockserver.errors import ScriptError
+from mockserver.plan import Body, End, Head, Headers, Plan, Step, Wait
+from mockserver.settings import Codec, JsonValue, check_text, child, wrong
+from mockserver.settings import Status as StatusCode
+
 from .edit import Steps, with_headers
 from .fault import Fault, fault
 from .sse import compact

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from ..plan import Body, Close, Head, Plan, Raw, Step
+from mockserver.plan import Body, Close, Head, Plan, Raw, Step
+
 from .edit import Leaf, each, first_head, lowered, with_headers
 from .fault import Fault, fault
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ..settings import Count, Positive, Probability, Seconds, normalise
+from mockserver.settings import Count, Positive, Probability, Seconds, normalise
 
 
 @dataclass(frozen=True, slots=True)

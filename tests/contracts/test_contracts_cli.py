@@ -32,7 +32,7 @@ def test_a_kept_law_is_exit_0(capfd: pytest.CaptureFixture[str], tmp_path: Path)
 
 def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """It is shown with its request, and saved as a file that a fake can replay."""
-    from mockserver.script import parse_script
+    from mockserver.scripting.script import parse_script
 
     with serving(NoDone) as url:
         assert (

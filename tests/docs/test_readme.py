@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mockserver
-from mockserver.dsl import on
+from mockserver.scripting.dsl import on
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -30,7 +30,7 @@ def test_the_first_test_passes(pytester: pytest.Pytester) -> None:
 
 def test_the_script_is_one() -> None:
     """The YAML is accepted, and says what the table says in Python."""
-    from mockserver.script import parse_script_text
+    from mockserver.scripting.script import parse_script_text
 
     (text,) = blocks("yaml")
     (rule,) = parse_script_text(text.encode()).rules
@@ -41,7 +41,8 @@ def test_the_script_is_one() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_each_line_of_the_table_is_python(cell: str) -> None:
     """What stands in the table can be written, and makes a rule."""
-    names = {name: getattr(mockserver, name) for name in ("chat", "status", "cut", "stall", "delay", "bad_json", "drop")}
+    words = ("chat", "status", "cut", "stall", "delay", "bad_json", "drop")
+    names = {name: getattr(mockserver, name) for name in words}
     draft = eval(cell if cell.startswith("on(") else f"on(chat()){cell}", names | {"on": on})
     assert draft.rule.replies or draft.rule.faults
 

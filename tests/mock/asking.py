@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mockserver.answer import Answerer
+from mockserver.model.answer import Answerer
 from mockserver.plan import Body, Head, Plan
 from mockserver.request import Request
 

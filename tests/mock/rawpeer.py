@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mockserver.brain import answerer_of
 from mockserver.connection import ORDERLY, ConnectionPlan
-from mockserver.journal import Exchange
 from mockserver.plan import Plan
+from mockserver.record.journal import Exchange
 from mockserver.request import Request
-from mockserver.server import MockServer
+from mockserver.serving.brain import answerer_of
+from mockserver.serving.server import MockServer
 
 STACKS = [(http, loop) for http in ("h11", "httptools") for loop in ("asyncio", "uvloop")]
 DATE = (b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")

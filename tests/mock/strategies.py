@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, When, kinds
-from mockserver.match import AllOf, AnyOf, Match, Matcher, Not, Tokens
 from mockserver.plan import Body, Close, End, Ending, Head, Headers, Plan, Raw, Repeat, Stall, Step, Wait
 from mockserver.reply import (
     Choices,
@@ -31,8 +30,9 @@ from mockserver.reply import (
     ToolCall,
     ToolCalls,
 )
-from mockserver.rule import Rule
-from mockserver.script import Script
+from mockserver.scripting.match import AllOf, AnyOf, Match, Matcher, Not, Tokens
+from mockserver.scripting.rule import Rule
+from mockserver.scripting.script import Script
 from mockserver.settings import Codec, Range
 
 MARKS = ("", "role", "content[0]", "content[1]", "tool[0]", "finish", "usage", "done", "1:content[0]")

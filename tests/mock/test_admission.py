@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from asking import ANSWERERS, CHAT, JSON, chat, get, header, post, reply, status
 
-from mockserver.admission import Books, Pass, Served, Terms, admit, changed, leave, serve
-from mockserver.keys import Key
-from mockserver.latency import Latency
-from mockserver.limits import Limits
+from mockserver.model.admission import Books, Pass, Served, Terms, admit, changed, leave, serve
+from mockserver.model.keys import Key
+from mockserver.model.latency import Latency
+from mockserver.model.limits import Limits
 from mockserver.plan import Plan, Wait
 from mockserver.request import Request
 

@@ -21,7 +21,7 @@ from asking import (
     status,
 )
 
-from mockserver.frames import SOCKET
+from mockserver.model.frames import SOCKET
 from mockserver.reply import Error, ErrorBody, Text
 from mockserver.request import Request
 

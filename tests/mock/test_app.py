@@ -12,11 +12,11 @@ import pytest
 import trustme
 from rawpeer import DATE, STACKS, Playing, ask, connect, ended, playing, read_all, read_exactly
 
-from mockserver.app import App
-from mockserver.brain import ScriptBrain, Settings
 from mockserver.errors import PlanError
 from mockserver.plan import Body, Close, Head, Plan, Wait
-from mockserver.sessions import Sessions
+from mockserver.serving.app import App
+from mockserver.serving.brain import ScriptBrain, Settings
+from mockserver.serving.sessions import Sessions
 
 STREAM = Plan((Head(200, ((b"x", b"y"),)), Body(b"a"), Wait(0), Body(b"b")))
 

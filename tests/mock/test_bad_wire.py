@@ -11,7 +11,7 @@ import pytest
 from asking import CHAT, chat
 from rawpeer import STACKS, ask, connect, ended, read_all, read_exactly
 
-from mockserver.server import MockServer
+from mockserver.serving.server import MockServer
 
 JSON = "Content-Type: application/json"
 ON_EVERY_STACK = pytest.mark.parametrize(("http", "loop"), STACKS)

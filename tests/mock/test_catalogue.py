@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mockserver import catalogue, faults_command
+from mockserver.commands import faults as faults_command
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, kinds
-from mockserver.script import parse_script_text, script_schema
+from mockserver.scripting import catalogue
+from mockserver.scripting.script import parse_script_text, script_schema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.parametrize("path", list(catalogue.files(ROOT)), ids=lambda path: path.name)
 def test_the_files_are_what_the_registry_makes(path: Path) -> None:
-    """`python -m mockserver.catalogue` would change nothing."""
-    assert path.read_bytes().decode() == catalogue.files(ROOT)[path], "run python -m mockserver.catalogue"
+    """`python -m mockserver.scripting.catalogue` would change nothing."""
+    assert path.read_bytes().decode() == catalogue.files(ROOT)[path], "run python -m mockserver.scripting.catalogue"
 
 
 def test_the_command_writes_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

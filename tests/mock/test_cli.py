@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mockserver import cli
-from mockserver.serve import port, size
+from mockserver.commands.serve import port, size
 
 COMMAND = [sys.executable, "-m", "mockserver"]
 
@@ -98,7 +98,7 @@ def test_the_environment_sets_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_in_process(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, called as functions: what a coverage tool sees."""
-    monkeypatch.setattr("mockserver.serve.until_stopped", lambda ready: ready())
+    monkeypatch.setattr("mockserver.commands.serve.until_stopped", lambda ready: ready())
     assert cli.main(["serve", "--port", "0"]) == 0
     assert "listening on http://127.0.0.1:" in capsys.readouterr().out
     assert cli.main(["--version"]) == 0
@@ -110,7 +110,7 @@ def test_in_process(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     def interrupted(ready: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mockserver.serve.until_stopped", interrupted)
+    monkeypatch.setattr("mockserver.commands.serve.until_stopped", interrupted)
     assert cli.main(["serve", "--port", "0"]) == 0
 
 

@@ -17,14 +17,14 @@ import pytest
 
 import mockserver
 from mockserver import MockServer, Session, chat, cli, cut, stall, status
-from mockserver.assign import assign, script_from
-from mockserver.bundle import check, differences
 from mockserver.errors import ScriptError
 from mockserver.plan import Body, Head, Plan, Raw, Repeat, Stall, Wait
+from mockserver.record.bundle import check, differences
 from mockserver.request import Request
-from mockserver.script import parse_script
+from mockserver.scripting.assign import assign, script_from
+from mockserver.scripting.script import parse_script
+from mockserver.serving.watch import Watcher
 from mockserver.timeline import LINES, lines, timeline
-from mockserver.watch import Watcher
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 from rawpeer import STACKS, ask, connect, read_all, read_exactly
 
 from mockserver import MockServer
-from mockserver.brain import ScriptBrain, Settings
 from mockserver.request import Request
-from mockserver.session import Session
+from mockserver.serving.brain import ScriptBrain, Settings
+from mockserver.serving.session import Session
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
 BODY = json.dumps({"model": "meta-llama/Llama-2-7b-chat-hf", "prompt": "x"}).encode()

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from strategies import fault_lists, matches, plans
 
 from mockserver.connection import ORDERLY
-from mockserver.decide import Decision, connection_plan, decide, faults_of_header
 from mockserver.errors import ScriptError
-from mockserver.explain import explain
 from mockserver.faults import Fault, parse_fault
-from mockserver.match import Match
-from mockserver.match import matches as is_for
 from mockserver.plan import Body, Close, Head, Plan
 from mockserver.reply import Reply, Text
 from mockserver.request import Request
-from mockserver.rule import Rule
-from mockserver.script import Script, parse_script
-from mockserver.state import State, healed, unused_faults, unused_rules, with_faults
-from mockserver.view import View
+from mockserver.scripting.decide import Decision, connection_plan, decide, faults_of_header
+from mockserver.scripting.explain import explain
+from mockserver.scripting.match import Match
+from mockserver.scripting.match import matches as is_for
+from mockserver.scripting.rule import Rule
+from mockserver.scripting.script import Script, parse_script
+from mockserver.scripting.state import State, healed, unused_faults, unused_rules, with_faults
+from mockserver.scripting.view import View
 
 CHAT = "/v1/chat/completions"
 REFUSED = {"kind": "status", "status": 503}

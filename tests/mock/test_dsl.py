@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mockserver import dsl
-from mockserver.dsl import RuleDraft, chat, completion, fault, on, request
 from mockserver.errors import ScriptError
 from mockserver.reply import ToolCall
-from mockserver.rule import Rule, parse_rule
-from mockserver.script import parse_script
+from mockserver.scripting import dsl
+from mockserver.scripting.dsl import RuleDraft, chat, completion, fault, on, request
+from mockserver.scripting.rule import Rule, parse_rule
+from mockserver.scripting.script import parse_script
 
 LIMIT = dsl.status(429, retry_after=0.2)
 CUT = dsl.cut(after_events=1)

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from mockserver.decide import decide
-from mockserver.dsl import chat, on, script, status, template, where
-from mockserver.dynamic import Asked
 from mockserver.errors import ScriptError
-from mockserver.explain import explain
 from mockserver.plan import Body, Head, Plan
 from mockserver.reply import Json, Reply, Text, parse_reply, reply_to_json
 from mockserver.request import Request
-from mockserver.script import Script, parse_script
-from mockserver.state import State
-from mockserver.view import View
+from mockserver.scripting.decide import decide
+from mockserver.scripting.dsl import chat, on, script, status, template, where
+from mockserver.scripting.dynamic import Asked
+from mockserver.scripting.explain import explain
+from mockserver.scripting.script import Script, parse_script
+from mockserver.scripting.state import State
+from mockserver.scripting.view import View
 
 
 def asked(text: str = "the report", number: int = 1, **fields: Any) -> Request:

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver import fixtures
-from mockserver.answer import Answerer
-from mockserver.embeddings import vector
-from mockserver.metrics import Metrics
-from mockserver.profile import ProfileError, compile_profile
+from mockserver.model.answer import Answerer
+from mockserver.model.embeddings import vector
+from mockserver.model.metrics import Metrics
+from mockserver.model.profile import ProfileError, compile_profile
+from mockserver.model.status import Status
 from mockserver.reply import parse_reply
 from mockserver.request import Request
-from mockserver.status import Status
 
 DOCS = ANSWERERS["docs"]
 EMBEDDINGS = "/v1/embeddings"

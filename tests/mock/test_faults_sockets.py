@@ -21,11 +21,11 @@ from rawpeer import STACKS, ask, connect, playing, read_all, reset
 from strategies import fault_lists, plans, stream_plan
 
 from mockserver import MockServer
-from mockserver.catalogue import example_fault
 from mockserver.faults import Fault, kinds, parse_fault
 from mockserver.plan import Plan
 from mockserver.request import Request
-from mockserver.session import Session
+from mockserver.scripting.catalogue import example_fault
+from mockserver.serving.session import Session
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
 MODEL = {"model": "meta-llama/Llama-2-7b-chat-hf", "messages": [{"role": "user", "content": "1 2 3"}], "max_tokens": 12}

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.answer import Answerer, with_headers
-from mockserver.clock import Clock, LoopClock
 from mockserver.faults import kinds, parse_fault
 from mockserver.flow import CREATED, ID, Flow, Layout
-from mockserver.latency import gaps, pace
 from mockserver.lower import Framer, lower
+from mockserver.model.answer import Answerer, with_headers
+from mockserver.model.latency import gaps, pace
+from mockserver.model.prepared import prepare
 from mockserver.plan import Body, Head, Plan, Stall, Wait
 from mockserver.plan_json import plan_to_json
-from mockserver.play import Player, whole
-from mockserver.prepared import prepare
 from mockserver.reply import Pacing, Text
 from mockserver.request import Request
+from mockserver.serving.clock import Clock, LoopClock
+from mockserver.serving.play import Player, whole
 from tests.mock.test_play import PaperClock, PaperWire
 
 data = st.lists(st.sampled_from([b"data: x", ID, CREATED, b"\n\n", b"\xff" * 20]), max_size=5).map(b"".join)

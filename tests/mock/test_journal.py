@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mockserver.connection import ORDERLY
-from mockserver.journal import Exchange, Journal, plan_status
 from mockserver.plan import Body, Close, Head, Plan, Raw, Wait
+from mockserver.record.journal import Exchange, Journal, plan_status
 from mockserver.request import Request
 
 PLAN = Plan((Head(200, ((b"x", b"y"),)), Wait(0.5), Body(b"a", "role")), Close("rst"))

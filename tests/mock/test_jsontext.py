@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.jsontext import BadJSON, Reading, read_json
+from mockserver.model.jsontext import BadJSON, Reading, read_json
 
 STRICT, LAX = Reading(), Reading(detect=True, nan=True, max_depth=900)
 JSON = st.recursive(

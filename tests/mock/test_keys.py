@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from asking import ANSWERERS, CHAT, body, get, header, reply, status
 
-from mockserver.keys import ANYONE, BadKeyError, Key, check, check_token, parse_key, token_of_query
+from mockserver.model.keys import ANYONE, BadKeyError, Key, check, check_token, parse_key, token_of_query
 from mockserver.plan import Plan
 from mockserver.request import Request
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.latency import (
+from mockserver.model.latency import (
     INSTANT,
     PRESETS,
     Full,

@@ -9,7 +9,7 @@ from asking import ANSWERERS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.limits import (
+from mockserver.model.limits import (
     NO_LIMITS,
     Limits,
     LimitsError,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mockserver import cli
-from mockserver.dsl import chat, on, script
-from mockserver.lint import covers, lint, lint_text
-from mockserver.match import AnyOf, Match, Not
-from mockserver.script import parse_script, script_schema
+from mockserver.scripting.dsl import chat, on, script
+from mockserver.scripting.lint import covers, lint, lint_text
+from mockserver.scripting.match import AnyOf, Match, Not
+from mockserver.scripting.script import parse_script, script_schema
 
 CHAT = "/v1/chat/completions"
 

@@ -11,8 +11,9 @@ from jsonschema import Draft202012Validator
 from strategies import matchers
 
 from mockserver.errors import ScriptError
-from mockserver.jsonpath import select
-from mockserver.match import (
+from mockserver.request import Request
+from mockserver.scripting.jsonpath import select
+from mockserver.scripting.match import (
     AllOf,
     AnyOf,
     Finding,
@@ -25,8 +26,7 @@ from mockserver.match import (
     matches,
     parse_matcher,
 )
-from mockserver.request import Request
-from mockserver.view import View, text_of
+from mockserver.scripting.view import View, text_of
 
 CHAT = "/v1/chat/completions"
 BODY = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.metrics import Metrics, Series
+from mockserver.model.metrics import Metrics, Series
 
 RECORDED = Path(__file__).resolve().parents[2] / "fixtures" / "recorded" / "engine-0.1.0" / "metrics.http"
 LINE = re.compile(r'[a-z_:0-9]+(\{le="[0-9.+Inf]+"\})? -?[0-9.]+')

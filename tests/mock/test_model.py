@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver import words
-from mockserver.model import Choice, complete, speak
-from mockserver.tokenizer import split
+from mockserver.model import words
+from mockserver.model.model import Choice, complete, speak
+from mockserver.model.tokenizer import split
 
 
 @given(st.binary(max_size=20), st.integers(1, 200), st.booleans())

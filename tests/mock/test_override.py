@@ -10,9 +10,9 @@ import pytest
 from rawpeer import ask, connect, read_all, read_exactly
 
 from mockserver import MockServer
-from mockserver.brain import ScriptBrain, Settings
 from mockserver.plan import Head
 from mockserver.request import Request
+from mockserver.serving.brain import ScriptBrain, Settings
 
 
 def status(peer: str, value: str, brain: ScriptBrain) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mockserver.clock import Handle
 from mockserver.errors import PlanError
 from mockserver.lower import Framer
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Wait
-from mockserver.play import TURN, Player, needs_wire, play_asgi, whole
+from mockserver.serving.clock import Handle
+from mockserver.serving.play import TURN, Player, needs_wire, play_asgi, whole
 
 
 class Planned:

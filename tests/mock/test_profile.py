@@ -11,8 +11,8 @@ import pytest
 from asking import CHAT, chat, events, post, reply
 
 from mockserver import fixtures
-from mockserver.answer import Answerer
-from mockserver.profile import ProfileError, compile_profile, load_profile, merge, names, read_profile
+from mockserver.model.answer import Answerer
+from mockserver.model.profile import ProfileError, compile_profile, load_profile, merge, names, read_profile
 
 SCHEMA = json.loads((fixtures.path() / "schema" / "profile.json").read_text(encoding="utf-8"))
 

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from strategies import scripts
 
 from mockserver.errors import ScriptError
-from mockserver.rule import Rule, parse_rule
-from mockserver.script import Script, load_script, parse_script, parse_script_text, script_schema
+from mockserver.scripting.rule import Rule, parse_rule
+from mockserver.scripting.script import Script, load_script, parse_script, parse_script_text, script_schema
 
 FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 SCHEMA = Draft202012Validator(script_schema())

@@ -25,8 +25,8 @@ from asking import (
     status,
 )
 
-from mockserver import recorded
 from mockserver.errors import ScriptError
+from mockserver.model import recorded
 from mockserver.plan import Body, Plan, Wait
 from mockserver.reply import parse_reply
 from mockserver.request import Request

@@ -9,8 +9,8 @@ from asking import CHAT, COMPLETIONS, LLAMA, MODELS, ask, body, chat, completion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.answer import Answerer
-from mockserver.tokenizer import count, split
+from mockserver.model.answer import Answerer
+from mockserver.model.tokenizer import count, split
 
 
 def text(fields: dict[str, Any], **settings: Any) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mockserver.calls import question
-from mockserver.callwatch import piece_text
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, Head, Plan, Raw, Repeat, Wait
+from mockserver.record.calls import question
+from mockserver.record.callwatch import piece_text
+from mockserver.record.sent import Sent, sent
 from mockserver.request import Request
-from mockserver.sent import Sent, sent
 
 SSE = ((b"content-type", b"text/event-stream"),)
 ASK = Request("POST", "/v1/chat/completions")

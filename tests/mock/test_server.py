@@ -21,9 +21,9 @@ import mockserver
 from mockserver import MockServer, chat, cut, status
 from mockserver.errors import MockError, ScriptError
 from mockserver.plan import Body, Head, Plan, Stall, Wait
-from mockserver.selfcheck import WireUnavailableError, self_check
-from mockserver.server import loop_factory
-from mockserver.wire import protocol_class
+from mockserver.serving.selfcheck import WireUnavailableError, self_check
+from mockserver.serving.server import loop_factory
+from mockserver.serving.wire import protocol_class
 
 CHAT = {"model": "meta-llama/Llama-2-7b-chat-hf", "messages": [{"role": "user", "content": "the report"}]}
 
@@ -162,7 +162,7 @@ def test_a_failing_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     async def broken(protocol: Any) -> None:
         raise WireUnavailableError("no")
 
-    monkeypatch.setattr("mockserver.server.self_check", broken)
+    monkeypatch.setattr("mockserver.serving.server.self_check", broken)
     with pytest.raises(WireUnavailableError):
         MockServer().start()
 

@@ -15,18 +15,18 @@ import pytest
 from asking import CHAT, LLAMA, chat, post
 from rawpeer import ended
 
-from mockserver.brain import Settings
-from mockserver.decide import Decision
 from mockserver.errors import MockError
-from mockserver.journal import Exchange, Journal
-from mockserver.keys import Key
-from mockserver.latency import PRESETS
-from mockserver.limits import Limits
+from mockserver.model.keys import Key
+from mockserver.model.latency import PRESETS
+from mockserver.model.limits import Limits
 from mockserver.plan import Body, Head, Plan, Repeat
-from mockserver.server import MockServer
-from mockserver.service import of_environment, settings
-from mockserver.tally import arrived
-from mockserver.view import View
+from mockserver.record.journal import Exchange, Journal
+from mockserver.scripting.decide import Decision
+from mockserver.scripting.view import View
+from mockserver.serving.brain import Settings
+from mockserver.serving.server import MockServer
+from mockserver.serving.service import of_environment, settings
+from mockserver.serving.tally import arrived
 
 Answer = tuple[int, dict[str, str], Any]
 

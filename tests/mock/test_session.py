@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from mockserver import MockServer, Session, chat, cut, stall, status
-from mockserver.doorkeeper import OPEN, Doorkeeper, doorkeeper, is_loopback
-from mockserver.dynamic import Asked
 from mockserver.request import Request
+from mockserver.scripting.dynamic import Asked
+from mockserver.serving.doorkeeper import OPEN, Doorkeeper, doorkeeper, is_loopback
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from inferneo import AsyncInferneoClient, InferneoAuthenticationError, InferneoClient
-from mockserver.frames import Frames, text_frame
-from mockserver.message import Asked, Auth, Ping, read_message
+from mockserver.model.frames import Frames, text_frame
+from mockserver.model.message import Asked, Auth, Ping, read_message
 from mockserver.plan import Body, Head
-from mockserver.server import MockServer
-from mockserver.view import View
+from mockserver.scripting.view import View
+from mockserver.serving.server import MockServer
 
 LLAMA = "meta-llama/Llama-2-7b-chat-hf"
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"

@@ -36,7 +36,7 @@ def test_each_kind_is_where_the_table_says() -> None:
 
 def test_a_server_loads_no_fault_before_it_is_named() -> None:
     """Nor what reads YAML, renders templates, checks schemas or shows pages."""
-    found = loaded("import mockserver.server")
+    found = loaded("import mockserver.serving.server")
     assert not {f"mockserver.faults.{module}" for module in MODULES} & found
     assert not {name for name in LATER if name in found}
 
@@ -59,20 +59,20 @@ def test_an_unknown_kind_is_told_all_names_without_loading_them() -> None:
 
 def test_the_words_of_the_model_wait_until_it_speaks() -> None:
     """The classes of characters of all scripts are worked out for the first text that is not ASCII."""
-    code = "import mockserver.model, mockserver.grapheme as g\nassert g._pattern.cache_info().currsize == 0"
-    assert "mockserver.words" in loaded(code)
+    code = "import mockserver.model.model, mockserver.model.grapheme as g\nassert g._pattern.cache_info().currsize == 0"
+    assert "mockserver.model.words" in loaded(code)
 
 
 def test_names_that_are_not_there() -> None:
     """The packages that load late refuse like any other."""
-    import mockserver.dsl
     import mockserver.faults
+    import mockserver.scripting.dsl
 
     with pytest.raises(AttributeError, match="no attribute 'Cutt'"):
         _ = mockserver.faults.Cutt
     with pytest.raises(AttributeError, match="no attribute 'cutt'"):
-        _ = mockserver.dsl.cutt
-    assert mockserver.dsl.cut is mockserver.faults.Cut
+        _ = mockserver.scripting.dsl.cutt
+    assert mockserver.scripting.dsl.cut is mockserver.faults.Cut
 
 
 def test_the_plugin_loads_nothing_that_pytest_has_not() -> None:

@@ -11,7 +11,7 @@ from asking import CHAT, ask, chat, events, reply, status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.structured import Unsatisfiable, draw
+from mockserver.model.structured import Unsatisfiable, draw
 
 SCHEMAS: list[Any] = [
     True,

@@ -8,10 +8,10 @@ import jsonschema_rs
 import pytest
 
 from mockserver.errors import ScriptError
-from mockserver.keys import Key
-from mockserver.latency import PRESETS
-from mockserver.limits import Limits
-from mockserver.script import Script, parse_script, script_schema
+from mockserver.model.keys import Key
+from mockserver.model.latency import PRESETS
+from mockserver.model.limits import Limits
+from mockserver.scripting.script import Script, parse_script, script_schema
 
 SCHEMA = jsonschema_rs.validator_for(script_schema())
 

@@ -22,11 +22,11 @@ from rawpeer import STACKS, ask, ended, playing, read_exactly
 from strategies import json_plan, stream_plan
 
 from mockserver import MockServer
-from mockserver.catalogue import example_fault
 from mockserver.faults import kinds, parse_fault
 from mockserver.plan import Close, Plan, Raw
 from mockserver.request import Request
-from mockserver.tls import identity
+from mockserver.scripting.catalogue import example_fault
+from mockserver.serving.tls import identity
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
 REQUEST = ask("/health")

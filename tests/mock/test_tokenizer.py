@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.grapheme import clusters
-from mockserver.tokenizer import count, split
+from mockserver.model.grapheme import clusters
+from mockserver.model.tokenizer import count, split
 
 TEXTS = st.one_of(
     st.text(),

@@ -11,9 +11,9 @@ from asking import ANSWERERS, CHAT, COMPLETIONS, JSON, LLAMA, MODELS, ask, body,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.fields import ABSENT, Field, Grammar
+from mockserver.model.fields import ABSENT, Field, Grammar
+from mockserver.model.validate import Branch, Issue, validate
 from mockserver.request import Request
-from mockserver.validate import Branch, Issue, validate
 
 SCALARS = st.one_of(
     st.none(),

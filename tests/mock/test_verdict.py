@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from recordings import ROOT
 
-from mockserver.calls import Calls, group, sent_of
-from mockserver.decide import Decision
-from mockserver.dsl import cut, delay, drop, fault, stall, status
 from mockserver.faults import Fault
-from mockserver.journal import Exchange
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Stall, Wait
+from mockserver.record.calls import Calls, group, sent_of
+from mockserver.record.journal import Exchange
+from mockserver.record.verdict import FINDINGS, Limits, Saw, judge, page, retry_after, text_of
 from mockserver.request import Request
-from mockserver.verdict import FINDINGS, Limits, Saw, judge, page, retry_after, text_of
+from mockserver.scripting.decide import Decision
+from mockserver.scripting.dsl import cut, delay, drop, fault, stall, status
 
 WORDS = ("one ", "two ", "three")
 WHOLE = "".join(WORDS)
@@ -311,5 +311,5 @@ def test_what_was_sent_is_read_back_to_the_byte() -> None:
 def test_the_page_is_true() -> None:
     """docs/verdicts.md is what the code says; every finding is in it."""
     text = (ROOT.parent / "docs" / "verdicts.md").read_text("utf-8")
-    assert text == page(), "run python -m mockserver.verdict"
+    assert text == page(), "run python -m mockserver.record.verdict"
     assert all(f"## `{key}`" in text for key in FINDINGS)

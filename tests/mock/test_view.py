@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.request import Request
-from mockserver.view import Said, View
+from mockserver.scripting.view import Said, View
 
 roles = st.sampled_from(["user", "assistant", "system", ""])
 lines = st.lists(st.tuples(roles, st.text(max_size=5)), max_size=5)

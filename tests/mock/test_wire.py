@@ -14,7 +14,7 @@ from rawpeer import DATE, STACKS, ask, connect, ended, playing, read_all, read_e
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, End, Ending, Head, Plan, Raw, Repeat, Stall, Step, Wait
 from mockserver.request import Request
-from mockserver.wire import BAD_REQUEST, protocol_class
+from mockserver.serving.wire import BAD_REQUEST, protocol_class
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
 OK = Plan((Head(200, ((b"content-length", b"2"), DATE)), Body(b"ok")))
@@ -363,7 +363,7 @@ def test_h11_stands_in_where_httptools_is_missing(monkeypatch: pytest.MonkeyPatc
 
 def test_a_cut_where_the_kernel_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """On other systems than Linux the transport's own buffer is all that is waited for."""
-    monkeypatch.setattr("mockserver.wire.sys.platform", "darwin")
+    monkeypatch.setattr("mockserver.serving.wire.sys.platform", "darwin")
     with playing(lambda request: Plan((Raw(b"x" * 1000),), Close("rst"))) as server, connect(server) as peer:
         peer.sendall(ask())
         assert read_all(peer) == (b"x" * 1000, "rst")

@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mockserver.brain import ScriptBrain, Settings
-from mockserver.decide import Decision
 from mockserver.plan import Plan
 from mockserver.request import NotJSON, Request
-from mockserver.server import MockServer
+from mockserver.scripting.decide import Decision
+from mockserver.serving.brain import ScriptBrain, Settings
+from mockserver.serving.server import MockServer
 
 HERE = Path(__file__).resolve().parent
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"

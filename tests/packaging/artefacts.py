@@ -148,7 +148,7 @@ def lookalike(folder: Path) -> Path:
     info = "mockserver_lookalike-9.0.dist-info"
     files = {
         "mockserver/__init__.py": '"""Not ours."""\n',
-        "mockserver/server.py": "",
+        "mockserver/serving/server.py": "",
         "mockserver/cli.py": "def main() -> None: ...\n",
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: mockserver-lookalike\nVersion: 9.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -103,7 +103,7 @@ def test_metadata_says_what_is_needed(wheel: Artefact) -> None:
 
 def test_the_packages_are_those_of_the_wheel(full: Environment) -> None:
     """Outside the checkout the three packages and the plugin are imported from the environment, fixtures included."""
-    names = (*PACKAGES, "_inferneo_pytest", "mockserver.server", "contracts.law")
+    names = (*PACKAGES, "_inferneo_pytest", "mockserver.serving.server", "contracts.law")
     said = full.run(
         "python",
         "-W",
@@ -163,9 +163,7 @@ def ask(url: str, method: str = "GET", document: Any = None) -> bytes:
 def test_the_installed_server_serves_a_fixture(served: str) -> None:
     """The profile is found in the wheel, and a recorded exchange, named in a script, is served byte for byte."""
     assert json.loads(ask(f"{served}/v1/models"))["object"] == "list"
-    script = {
-        "rules": [{"match": {"path": "/v1/chat/completions"}, "reply": {"fixture": "engine-0.1.0/chat"}}]
-    }
+    script = {"rules": [{"match": {"path": "/v1/chat/completions"}, "reply": {"fixture": "engine-0.1.0/chat"}}]}
     ask(f"{served}/_mock/script", "PUT", script)
     body = ask(f"{served}/v1/chat/completions", "POST", {"model": "m", "messages": [{"role": "user", "content": "hi"}]})
     recorded = (CHECKOUT / "fixtures/recorded/engine-0.1.0/chat.http").read_bytes()

@@ -1,0 +1,1 @@
+"""The subcommands of `inferneo-mock`, one per file."""

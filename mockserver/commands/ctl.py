@@ -1,0 +1,161 @@
+"""`inferneo-mock ctl`: the door of a running server on the command line. Answers are JSON on stdout; `explain` is text.
+
+What the server refuses is one line on stderr and exit code 2, as every mistake.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mockserver.cli import environment
+from mockserver.errors import MockError
+
+URL, TOKEN = "INFERNEO_MOCK_URL", "INFERNEO_MOCK_TOKEN"
+
+
+class DoorError(MockError):
+    """The server is not there, or has refused."""
+
+
+def ask(options: argparse.Namespace, method: str, path: str, data: bytes | None = None, /, **query: Any) -> Any:
+    """The JSON that the door answers. Raises `DoorError`."""
+    session = f"/@{urllib.parse.quote(options.session, safe='')}" if options.session else ""
+    words = urllib.parse.urlencode({key: value for key, value in query.items() if value is not None})
+    url = f"{options.url.rstrip('/')}{session}/_mock{path}{f'?{words}' if words else ''}"
+    headers = {"content-type": "application/json"}
+    if options.token:
+        headers["authorization"] = f"Bearer {options.token}"
+    try:
+        request = urllib.request.Request(url, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=600) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            body = error.read()
+        if error.code == 408:
+            return json.loads(body)
+        try:
+            told = json.loads(body)["error"]
+            raise DoorError(f"{told.get('path', '$')}: {told['message']}") from None
+        except (ValueError, KeyError, TypeError):
+            raise DoorError(f"{url} answered {error.code}, it is no door of a fake Inferneo server") from None
+    except (urllib.error.URLError, ValueError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise DoorError(f"nothing answers at {options.url}: {reason}; start one with inferneo-mock serve") from None
+
+
+def _read(name: str) -> bytes:
+    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+
+
+def _asked(options: argparse.Namespace) -> bytes:
+    if options.file is not None:
+        return _read(options.file)
+    if options.number is not None:
+        page = ask(options, "GET", "/journal", after=options.number - 1, limit=1)["exchanges"]
+        if not page or page[0]["number"] != options.number:
+            raise DoorError(f"the journal has no request {options.number}")
+        return json.dumps(page[0]["request"]).encode()
+    message = {"model": options.model, "messages": [{"role": "user", "content": options.text}]}
+    return json.dumps({"body": {**message, "stream": options.stream}}).encode()
+
+
+def _script(options: argparse.Namespace) -> Any:
+    if options.put is not None:
+        return ask(options, "PUT", "/script", _read(options.put))
+    if options.add is not None:
+        return ask(options, "PATCH", "/script", _read(options.add))
+    return ask(options, "GET", "/script")
+
+
+def _journal(options: argparse.Namespace) -> Any:
+    if options.clear:
+        return ask(options, "DELETE", "/journal")
+    wanted = ("limit", "after", "wait_for", "within", "path", "rule", "status", "ended", "contains", "connection")
+    return ask(options, "GET", "/journal", **{name: getattr(options, name) for name in wanted})
+
+
+def _explain(options: argparse.Namespace) -> Any:
+    found = ask(options, "POST", "/explain", _asked(options))
+    return found if options.json else found["text"]
+
+
+def _faults(options: argparse.Namespace) -> Any:
+    data = options.faults.encode() if options.faults.lstrip()[:1] in ("[", "{") else _read(options.faults)
+    return ask(options, "PUT", "/faults", data)
+
+
+ACTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
+    "script": ("show, put or add to the script", _script),
+    "journal": ("what happened", _journal),
+    "state": ("counters, unused rules and faults", lambda options: ask(options, "GET", "/state")),
+    "explain": ("which rule a request gets, why, and what would be sent", _explain),
+    "faults": ("faults for every request, as JSON or a file", _faults),
+    "heal": ("no fault from now on", lambda options: ask(options, "POST", "/heal")),
+    "seed": ("where chance comes from", lambda options: ask(options, "PUT", "/seed", str(options.seed).encode())),
+    "release": (
+        "let go what waits at a barrier",
+        lambda options: ask(
+            options, "POST", "/release", json.dumps({"barrier": options.barrier, "times": options.times}).encode()
+        ),
+    ),
+    "bundle": ("the session in one document, for replay", lambda options: ask(options, "GET", "/bundle")),
+    "reset": ("the session as if it was never used", lambda options: ask(options, "DELETE", "/")),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of every action."""
+    add = parser.add_argument
+    add("--url", default=environment(URL, "http://127.0.0.1:8000"), help=f"the server (%(default)s; {URL})")
+    add("--session", default="", metavar="NAME", help="the session; without it the default one")
+    add("--token", default=environment(TOKEN, ""), help=f"the server's --admin-token ({TOKEN})")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    made = {}
+    for name, (words, _) in ACTIONS.items():
+        made[name] = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    made["script"].add_argument("--put", metavar="FILE", help="another script (YAML or JSON; - for stdin)")
+    made["script"].add_argument("--add", metavar="FILE", help="more rules behind those there")
+    journal = made["journal"].add_argument
+    for name, kind, words in (
+        ("--limit", int, "at most so many exchanges"),
+        ("--after", int, "only behind this number"),
+        ("--wait-for", int, "wait until so many have ended"),
+        ("--within", float, "seconds to wait"),
+        ("--path", str, "only this path"),
+        ("--rule", str, "only this rule; 'none' for those that no rule matched"),
+        ("--status", int, "only this status"),
+        ("--ended", str, "only those that ended like this"),
+        ("--contains", str, "only where the request's body has this text"),
+        ("--connection", int, "only this connection"),
+    ):
+        journal(name, type=kind, default=None, help=words)
+    journal("--clear", action="store_true", help="the journal begins anew")
+    explain = made["explain"].add_argument
+    explain("--text", default="Hello!", help="what the user says (%(default)s)")
+    explain("--model", default="meta-llama/Llama-2-7b-chat-hf", help="%(default)s")
+    explain("--stream", action="store_true", help="ask for a stream")
+    explain("--number", type=int, default=None, help="a request of the journal instead")
+    explain("--file", default=None, help="a request as JSON instead: method, path, headers, body (- for stdin)")
+    explain("--json", action="store_true", help="all of it as JSON")
+    made["faults"].add_argument("faults", metavar="JSON|FILE", help="a fault, or a list of them")
+    made["seed"].add_argument("seed", type=int)
+    made["release"].add_argument("barrier", nargs="?", default="hold", help="its name (%(default)s)")
+    made["release"].add_argument(
+        "--times", type=int, default=None, help="let only so many go; without it: all, for good"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, and print. Raises `DoorError`, `OSError`."""
+    found = ACTIONS[options.action][1](options)
+    print(found if isinstance(found, str) else json.dumps(found, indent=1, ensure_ascii=False))
+    return 0

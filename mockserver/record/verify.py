@@ -1,0 +1,109 @@
+"""What of a script and the traffic does not agree, in sentences for the one whose test fails. Reads, changes nothing.
+
+Law: a rule or fault that was never used, a request that no rule matched, a handler that failed and a fault of the
+session that is still in force each make one text, and the text says what was near.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mockserver.record.journal import Exchange
+from mockserver.scripting.explain import explain
+from mockserver.scripting.match import Matcher, explain_matcher, matcher_to_json
+from mockserver.scripting.view import View
+from mockserver.timeline import lines as timeline
+
+if TYPE_CHECKING:
+    from mockserver.serving.brain import ScriptBrain
+    from mockserver.serving.sessions import SessionCore
+
+NEAR = 3
+"""Rules, or requests, shown that are near to what was asked for."""
+
+SHOWN = 20
+"""Exchanges shown in the message of a failing test."""
+
+STEPS = 8
+"""Lines shown of what was sent in one exchange."""
+
+
+def state_of(core: SessionCore) -> dict[str, Any]:
+    """The document behind `GET state`."""
+    journal = core.journal
+    report = core.brain.report()  # type: ignore[attr-defined]  # the server's brains have one
+    return {"session": core.name, **report, "requests": core.requests, "open": journal.open, "dropped": journal.dropped}
+
+
+def problems_of(core: SessionCore) -> list[str]:
+    """One text per thing that does not agree."""
+    report = core.brain.report()  # type: ignore[attr-defined]  # as above
+    found = []
+    for exchange in core.journal:
+        explanation = exchange.decision.explanation
+        if explanation is not None:
+            request = exchange.request
+            found.append(f"no rule matched request {exchange.number}: {request.method} {request.path}\n{explanation}")
+        if exchange.error:
+            found.append(f"request {exchange.number}: {exchange.error}")
+    found += [one for one in report["failures"] if not any(one in known for known in found)]
+    healing = "heal() when the outage is over"
+    found += [f"fault {kind!r} of the session is still in force; {healing}" for kind in report["faults_in_force"]]
+    found += [f"rule {label!r} was never called" for label in report["unused_rules"]]
+    found += [
+        f"fault {place} never had an effect"
+        for place in report["unused_faults"]
+        if not any(place.startswith(f"{label}.faults[") for label in report["unused_rules"])
+    ]
+    return found
+
+
+def describe(core: SessionCore) -> str:
+    """A few lines for the message of a failing test."""
+    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
+    lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}"]
+    lines.append(f"script: {json.dumps(brain.script.to_json())}")
+    journal = list(core.journal)
+    if len(journal) > SHOWN:
+        lines.append(f"  ... {len(journal) - SHOWN} exchanges before")
+    for exchange in journal[-SHOWN:]:
+        request = exchange.request
+        by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
+        kinds = ", ".join(fault.kind for fault in exchange.faults)
+        lines.append(
+            f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
+            f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}, {exchange.sent_bytes} bytes, "
+            f"ended {exchange.ended} after {exchange.seconds:.3f} s"
+        )
+        lines += _passed_over(brain, exchange)
+        lines += [f"     {line}" for line in timeline(exchange.plan)[:STEPS]]
+    return "\n".join(lines)
+
+
+def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
+    """The rules that did not match the request, nearest first; those of a strict 404 are told as its problem."""
+    if exchange.decision.explanation is not None:
+        return []
+    found = explain(brain.script, brain.state, exchange.request).rules
+    return [
+        f"     not {rule.rule}: {'; '.join(str(one) for one in rule.findings if not one.holds)}"
+        for rule in found[: NEAR + 1]
+        if rule.misses
+    ]
+
+
+def near_misses(matcher: Matcher, journal: Sequence[Exchange], found: Sequence[Exchange], times: int | None) -> str:
+    """Why an assertion on requests does not hold: what was asked for, and what came instead, nearest first."""
+    wanted = "at least once" if times is None else f"{times} times"
+    asked = json.dumps(matcher_to_json(matcher))
+    told = [f"expected {wanted} a request that matches {asked}; {len(found)} of {len(journal)} did"]
+    if not journal:
+        return f"{told[0]}; no request came at all"
+    missed = [(explain_matcher(matcher, View(one.request)), one) for one in journal if one not in found]
+    missed.sort(key=lambda pair: sum(not finding.holds for finding in pair[0]))
+    for findings, one in missed[:NEAR]:
+        wrong = "; ".join(str(finding) for finding in findings if not finding.holds)
+        told.append(f"  {one.number}. {one.request.method} {one.request.path}: {wrong}")
+    return "\n".join(told)
