@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def until_stopped(ready: Callable[[], object] = lambda: None) -> None:
-    """Call `ready`, return at the first SIGINT or SIGTERM (also one that comes with it); handlers are then as before."""
+    """Call `ready`, return at the first SIGINT or SIGTERM (also one that comes with it); handlers are restored."""
     stopped = threading.Event()
 
     def stop(number: int, frame: Any) -> None:
