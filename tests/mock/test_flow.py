@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_play import PaperClock, PaperWire
 
 from mockserver.faults import kinds, parse_fault
 from mockserver.flow import CREATED, ID, Flow, Layout
@@ -24,7 +25,6 @@ from mockserver.reply import Pacing, Text
 from mockserver.request import Request
 from mockserver.serving.clock import Clock, LoopClock
 from mockserver.serving.play import Player, whole
-from tests.mock.test_play import PaperClock, PaperWire
 
 data = st.lists(st.sampled_from([b"data: x", ID, CREATED, b"\n\n", b"\xff" * 20]), max_size=5).map(b"".join)
 parts = st.lists(st.tuples(data, st.sampled_from(["", "role", "content[0]", "content[1]", "finish"])), max_size=8)
