@@ -37,7 +37,8 @@ def test_every_script_goes_through_json_and_yaml(script: Script) -> None:
     told = json.loads(json.dumps(script.to_json()))
     assert parse_script(told) == script
     assert parse_script_text(json.dumps(told).encode()) == script
-    assert parse_script_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False).encode()) == script
+    plain = "\x85" not in json.dumps(told, ensure_ascii=False)  # PyYAML writes NEL as it is, and reads a line's end
+    assert parse_script_text(yaml.safe_dump(told, allow_unicode=plain, sort_keys=False).encode()) == script
     SCHEMA.validate(told)
 
 
