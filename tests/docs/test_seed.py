@@ -42,7 +42,8 @@ def is_signature(code: str) -> bool:
 
 
 def compiled(code: str) -> CodeType:
-    return compile(code, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    made: CodeType = compile(code, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return made
 
 
 ALL = titled_blocks()

@@ -85,7 +85,7 @@ def ask(path: str = "/", method: str = "GET", version: str = "1.1", body: bytes 
 
 def read_all(peer: socket.socket) -> tuple[bytes, Literal["fin", "rst", "silence"]]:
     """All bytes until the connection ends, and how it ended (`silence`: the socket's timeout)."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = peer.recv(1 << 16)

@@ -67,7 +67,7 @@ def test_health() -> None:
     """200 when well, 503 while it loads and when it is not."""
     assert (status(DOCS.plan(get("/health"))), reply(DOCS.plan(get("/health")))) == (200, {"status": "ok"})
     for state in ("loading", "unhealthy"):
-        plan = DOCS.plan(get("/health"), status=Status(health=state))  # type: ignore[arg-type]  # two literals
+        plan = DOCS.plan(get("/health"), status=Status(health=state))
         assert (status(plan), reply(plan)) == (503, {"status": state})
 
 

@@ -96,7 +96,8 @@ def test_a_full_server_is_slower() -> None:
 def test_never_more_than_the_slots(arrivals: list[tuple[float, int]], slots: int, queue: int) -> None:
     """At no moment do more run than there are slots, or wait than the queue holds."""
     latency = Latency(itl=1.0, ttft=1.0, slots=slots, queue=queue)
-    now, load, order = 0.0, Load(), []
+    now, load = 0.0, Load()
+    order: list[Any] = []
     for pause, tokens in arrivals:
         now += pause
         for turn in load.turns:
@@ -184,6 +185,7 @@ def test_the_settings_are_documented() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", text, re.MULTILINE))
     assert set(rows) == {item.name for item in fields(Latency)}
     for item in fields(Latency):
-        default = {None: "null", (): "none"}.get(item.default, item.default)
+        words: dict[Any, str] = {None: "null", (): "none"}
+        default = words.get(item.default, item.default)
         assert rows[item.name].strip("`") == (f"{default:g}" if isinstance(default, float) else str(default))
     assert all(f"`{preset}`" in text for preset in PRESETS)

@@ -83,7 +83,10 @@ def test_several_choices() -> None:
 
 def test_tool_calls() -> None:
     """Arguments are a JSON text; a text is sent as it is; ids are made or given; words may stand before."""
-    calls = [{"name": "f", "arguments": {"é": 1}}, {"name": "g", "arguments": "{broken", "id": "call_mine"}]
+    calls: list[dict[str, Any]] = [
+        {"name": "f", "arguments": {"é": 1}},
+        {"name": "g", "arguments": "{broken", "id": "call_mine"},
+    ]
     answer = reply(_plan({"tool_calls": calls, "text": "Let me see."}))["choices"][0]
     first, second = answer["message"]["tool_calls"]
     assert answer["message"]["content"] == "Let me see."

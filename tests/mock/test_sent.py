@@ -71,7 +71,8 @@ def test_what_is_no_http_has_no_status() -> None:
 
 def test_odd_documents_say_nothing() -> None:
     """No shape of JSON makes the reader fail."""
-    for value in (7, [], {"choices": 7}, {"choices": [7]}, {"choices": [{"delta": 7}]}, {"choices": [{"delta": {}}]}):
+    odd: tuple[Any, ...] = (7, [], {"choices": 7}, {"choices": [7]}, {"choices": [{"delta": 7}]})
+    for value in (*odd, {"choices": [{"delta": {}}]}):
         told = read(Head(200, SSE), Body(b"data: %b\n\n" % json.dumps(value).encode()))
         assert (told.text, told.finished) == ("", False)
         assert told.damaged is not isinstance(value, dict)

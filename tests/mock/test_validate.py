@@ -158,7 +158,8 @@ RANGES = [
 def test_ranges(name: str, low: float, high: float, good: list[Any]) -> None:
     """Outside is a 400 that names the field and the value, the borders are inside, null is absent."""
     for make, path in ((chat, CHAT), (completion, COMPLETIONS)):
-        for value in (low, high, "x", [1], {}, True, "1"):
+        wrong: tuple[Any, ...] = (low, high, "x", [1], {}, True, "1")
+        for value in wrong:
             plan = ask(path, make(**{name: value}))
             assert status(plan) == 400, (name, value)
             assert reply(plan)["error"]["param"] == name
@@ -288,8 +289,15 @@ def test_coercions() -> None:
     ):
         assert status(ask(CHAT, chat(model="chain", **fields), "engine")) == 200
         assert status(ask(CHAT, chat(**fields))) == 400
-    for fields in ({"temperature": "x"}, {"max_tokens": "8.5"}, {"stream": 2}, {"stream": "x"}, {"stream": [1]}):
-        assert status(ask(CHAT, chat(model="chain", **fields), "engine")) == 422
+    refused: tuple[dict[str, Any], ...] = (
+        {"temperature": "x"},
+        {"max_tokens": "8.5"},
+        {"stream": 2},
+        {"stream": "x"},
+        {"stream": [1]},
+    )
+    for wrong in refused:
+        assert status(ask(CHAT, chat(model="chain", **wrong), "engine")) == 422
 
 
 def test_content_encodings() -> None:
