@@ -1,7 +1,8 @@
 """`inferneo-contracts`: judge servers and clients by laws.
 
 Exit codes: 0 all laws kept, 1 a law broken (or a target that could not be judged), 2 a user's mistake or a server
-that cannot be reached: one line on stderr, no traceback.
+that cannot be reached: one line on stderr, no traceback. What a command needs is imported when it is called, so that
+`--help` and `--version` do without the extra.
 """
 
 from __future__ import annotations
@@ -11,16 +12,35 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
+
+EXTRA = {"hypothesis", "pytest", "_pytest", "xdist", "jsonschema", "rich"}
+"""What the extra `contracts` brings."""
 
 
-class Usage(Exception):  # noqa: N818 - it says what was found, in the law's words
-    """A mistake of the user; the message is the one line that is shown."""
+class Parser(argparse.ArgumentParser):
+    """argparse with one line per mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
 
 
-def parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """Prints the version and ends; it is looked up only then."""
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        from importlib import metadata
+
+        print(f"inferneo-contracts {metadata.version('inferneo')}")
+        raise SystemExit(0)
+
+
+def parser() -> Parser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="inferneo-contracts", description="Judge inference servers and clients by laws.")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top = Parser(prog="inferneo-contracts", description="Judge inference servers and clients by laws.")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     run = commands.add_parser("run", help="judge servers by URL; with none, the embedded fake server and the clients")
     run.add_argument("urls", nargs="*", metavar="URL", help="base URL, like http://127.0.0.1:8000")
     _common(run)
@@ -79,11 +99,26 @@ def _common(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return _called(options)
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name in ("contracts", "inferneo", "mockserver"):
+            raise
+        what = "'inferneo[contracts]'" if name in EXTRA else name
+        message = f"{options.command} needs {name!r}, which is not installed: pip install {what}"
+        print(f"inferneo-contracts: {message}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("inferneo-contracts: interrupted", file=sys.stderr)
+    return 2
+
+
+def _called(options: argparse.Namespace) -> int:
     from contracts.connect import Unreachable
     from contracts.law import Unjudgeable
     from contracts.mock import MockFailed
 
-    options = parser().parse_args(arguments)
     try:
         match options.command:
             case "list":
@@ -98,11 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from contracts.run import run
 
                 return run(options)
-    except (Usage, Unreachable, MockFailed, Unjudgeable, LookupError, ValueError, OSError) as error:
+    except (Unreachable, MockFailed, Unjudgeable, LookupError, ValueError, OSError) as error:
         print(f"inferneo-contracts: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("inferneo-contracts: interrupted", file=sys.stderr)
         return 2
 
 
