@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from contracts.exchange import Call, get, post
+from contracts.exchange import Call, Exchange, get, post
 from contracts.law import Unsupported
 from contracts.options import Options
 from contracts.profile import PROFILES, Profile, profile
@@ -30,6 +30,35 @@ def connect(url: str, options: Options) -> Target:
     target.timeout = max(target.timeout, SLOW * usual(target))
     target.log.clear()
     return target
+
+
+def require_model(target: Target) -> None:
+    """Raises `Unreachable` when the server refuses the model and lists others, or says that it does not have it."""
+    refusal = None
+    for path in ("/v1/chat/completions", "/v1/completions"):
+        try:
+            exchange = target.send(_plain(target.model, path), LOADING)
+        except (NoAnswer, Unsupported):
+            return
+        if exchange.status == 200:
+            return
+        if exchange.status in (400, 404, 422) and target.model.encode() in exchange.response.body:
+            refusal = exchange
+    listed = _listed(target.send(get("/v1/models")))
+    if target.model in listed or not (listed or refusal):
+        return
+    shown = ", ".join(map(repr, listed[:TRIED])) + (", ..." if len(listed) > TRIED else "")
+    raise Unreachable(
+        f"cannot judge {target.url}: the server has no model {target.model!r}; it lists {shown or 'none'}"
+    )
+
+
+def _listed(exchange: Exchange) -> list[str]:
+    """The ids of the models in an answer of `/v1/models`."""
+    document: Any = exchange.document
+    data = document.get("data") if isinstance(document, dict) else None
+    listed = [item.get("id") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+    return [str(name) for name in listed if isinstance(name, str) and name]
 
 
 SLOW = 20.0
@@ -63,10 +92,7 @@ def _plain(model: str, path: str) -> Call:
 def _first_model(target: Target) -> str:
     """The first listed model that answers; the first one where none does (S-MODEL-07 says so)."""
     exchange = target.send(get("/v1/models"))
-    document: Any = exchange.document
-    data = document.get("data") if isinstance(document, dict) else None
-    listed = [item.get("id") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-    ids = [str(name) for name in listed if isinstance(name, str) and name]
+    ids = _listed(exchange)
     if not ids:
         wanted = "give --api-key" if exchange.status in (401, 403) else "give --model"
         raise Unreachable(

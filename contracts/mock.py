@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.exchange import Call, dump
-from contracts.wire import Connection, encode, parse_url
+from contracts.wire import Connection, NoAnswer, encode, parse_url
 
 READY = re.compile(r"listening on (http://\S+)")
 START = [sys.executable, "-c", "from mockserver.cli import main; raise SystemExit(main())", "serve", "--port", "0"]
@@ -41,6 +41,15 @@ class Door:
         if exchange.status >= 300:
             raise MockFailed(f"{method} {path} was answered {exchange.status}: {exchange.response.body[:500]!r}")
         return exchange.document
+
+    def check(self) -> None:
+        """Raises `MockFailed` unless a fake server answers there."""
+        try:
+            self.arm({"rules": []}).close()
+        except NoAnswer as error:
+            raise MockFailed(f"no fake server answers at {self.url}: {error}") from error
+        except MockFailed as error:
+            raise MockFailed(f"what answers at {self.url} is no fake server (inferneo-mock serve): {error}") from error
 
     def arm(self, script: Mapping[str, Any]) -> Session:
         """A fresh session with that script. Raises `MockFailed` with the fake's own words."""

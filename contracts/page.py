@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -49,15 +50,17 @@ def to_html(report: Report) -> str:
     return "\n".join([*parts, f"<script>{script}</script></body></html>"]) + "\n"
 
 
+TARGET = re.compile(r"(?P<target>.*): (?P<counts>\d+ laws?: .*)")
+"""A line of the summary that counts the verdicts on one target."""
+
+
 def _heads(report: Report) -> Iterable[str]:
     *lines, seconds = summary(report)
     yield f'<p class="soft">{escape(seconds)}, {report.today.isoformat()}</p><ul class="targets">'
     alarms = []
     for line in lines:
-        name, found, counts = line.rpartition(" laws: ")
-        if found:
-            target, _, number = name.rpartition(": ")
-            yield f"<li><b>{escape(target)}</b>{escape(number)} laws: {escape(counts)}</li>"
+        if found := TARGET.fullmatch(line):
+            yield f"<li><b>{escape(found['target'])}</b>{escape(found['counts'])}</li>"
         elif "recorded servers" in line:
             target, _, rest = line.partition(": ")
             yield f"<li><b>{escape(target)}</b>{escape(rest)}</li>"

@@ -13,6 +13,7 @@ from typing import Any
 from contracts.adapters import subject
 from contracts.bench import Bench
 from contracts.connect import connect
+from contracts.files import readable
 from contracts.judge import NOTHING, Effort, Verdict, judge, judge_case
 from contracts.law import Law, Unjudgeable, find
 from contracts.mock import Door, MockProcess
@@ -22,6 +23,8 @@ from contracts.saved import Saved, load
 
 def replay(options: argparse.Namespace) -> int:
     """Judges each file; 0: all laws are kept, 1: one is broken. Raises `Unjudgeable`."""
+    for path in options.files:
+        readable("replay", path)
     files = [one for path in options.files for one in load(path)]
     red = 0
     with ExitStack() as stack:

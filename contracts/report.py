@@ -18,6 +18,9 @@ from contracts.options import Options
 BAD = ("failed", "broken")
 WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported")
 ORDER = {"live": 0, "recorded": 1, "client": 2}
+PLAIN = "S-PLAIN-01"
+ASKING = {"generate", "chat", "completions", "embeddings", "stream"}
+"""A law that needs one of these has a model do its work."""
 
 Column = tuple[str, str]
 """Where (live, recorded, client) and the target."""
@@ -84,6 +87,21 @@ class Report:
                 found.append(entry)
         return found
 
+    def unjudged(self) -> list[dict[str, Any]]:
+        """The verdicts on the plain request, of servers on which no law that needs a model could be judged."""
+        found = []
+        for verdict in self.of("live"):
+            if verdict["law"] == PLAIN and verdict["word"] == "unsupported":
+                others = [v for v in self.of("live") if v["target"] == verdict["target"]]
+                if not any(v["word"] != "unsupported" and _asks_a_model(v["law"]) for v in others):
+                    found.append(verdict)
+        return found
+
+
+def _asks_a_model(law: str) -> bool:
+    one = find(law)
+    return bool((one.needs | (one.over.needs if one.over else frozenset())) & ASKING)
+
 
 def collect(lines: list[dict[str, Any]], options: Options, embedded: str, seconds: float) -> Report:
     """The report on the results of a run."""
@@ -102,9 +120,9 @@ def collect(lines: list[dict[str, Any]], options: Options, embedded: str, second
 
 
 def exit_code(report: Report) -> int:
-    """1 when a judged target breaks a law that is not known (a SHOULD is only lenient), or died, or a recording
-    surprises."""
-    return 1 if report.surprises or report.deaths or report.red() else 0
+    """1 when a judged target breaks a law that is not known (a SHOULD is only lenient), or died, or could not be judged
+    at all, or a recording surprises."""
+    return 1 if report.surprises or report.deaths or report.red() or report.unjudged() else 0
 
 
 def request_of(verdict: dict[str, Any]) -> list[str]:
@@ -136,11 +154,15 @@ def summary(report: Report) -> list[str]:
     for column in report.side(("live", "client")):
         words = [report.word(verdict) for (_, c), verdict in report.verdicts.items() if c == column]
         counts = ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)
-        lines.append(f"{report.name(column[1])}: {len(words)} laws: {counts}")
+        lines.append(f"{report.name(column[1])}: {len(words)} {'law' if len(words) == 1 else 'laws'}: {counts}")
     if recorded := report.side(("recorded",)):
         known = sum(len(notes()[name].breaks) for _, name in recorded if name in notes())
         surprise = f"{len(report.surprises)} surprises" if report.surprises else "no surprise"
         lines.append(f"{len(recorded)} recorded servers: {known} known breaches, {surprise}")
+    for verdict in report.unjudged():
+        lines.append(
+            f"{report.name(verdict['target'])}: NOT JUDGED, no law that asks a model applied: {verdict['reason']}"
+        )
     for death in report.deaths:
         what = f"; the request: {death['request']}" if death["request"] else ""
         then = f"nothing more of it was judged; {death['problem']}" if death["problem"] else "it was started again"

@@ -82,11 +82,20 @@ class Connection:
             raise NoAnswer("refused", None, f"cannot connect to {place.url}: {error}") from error
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if place.tls:
-            self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=place.host)
+            self._encrypt(place)
         self.buffer = b""
         self.ended = ""
         self.started = time.monotonic()
         self.arrivals: list[tuple[float, int]] = []
+
+    def _encrypt(self, place: Place) -> None:
+        try:
+            self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=place.host)
+        except OSError as error:
+            self.socket.close()
+            plain = not isinstance(error, ssl.SSLCertVerificationError)
+            hint = f"; try http://{place.url.removeprefix('https://')}" if plain else ""
+            raise NoAnswer("refused", None, f"no TLS with {place.url}: {error}{hint}") from error
 
     def send(self, data: bytes, call: Call | None = None) -> None:
         """Writes all of it; a peer that closed meanwhile is noticed when reading."""

@@ -107,7 +107,7 @@ def test_the_life_of_a_known_failure(tmp_path: Path, capfd: pytest.CaptureFixtur
         assert "known: not yet explained" in (tmp_path / "r.xml").read_text()
         capfd.readouterr()
         assert main(["run", url, *flags, "--markdown", str(tmp_path / "r.md")]) == 0
-        assert "1 laws: 1 known" in capfd.readouterr().out
+        assert "1 law: 1 known" in capfd.readouterr().out
         assert "Known failures" in (tmp_path / "r.md").read_text()
         text = path.read_text()
         (line,) = [line for line in text.splitlines() if line.startswith("expires")]

@@ -27,7 +27,7 @@ def test_a_kept_law_is_exit_0(capfd: pytest.CaptureFixture[str], tmp_path: Path)
     assert document["exit_code"] == 0
     (suite,) = ElementTree.parse(files[1]).getroot()
     assert suite.get("failures") == "0"
-    assert "1 laws: 1 ok" in files[2].read_text()
+    assert "1 law: 1 ok" in files[2].read_text()
 
 
 def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

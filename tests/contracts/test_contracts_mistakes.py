@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from stranger import Stranger, serving
+
+from contracts.cli import main
 
 WITHOUT = (
     "import sys; sys.modules['hypothesis'] = None; sys.argv = ['inferneo-contracts', *sys.argv[1:]]\n"
@@ -42,3 +46,74 @@ def test_the_package_is_the_command() -> None:
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1, said.stderr
     assert "invalid choice: 'rnu'" in said.stderr
+
+
+def mistake(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line on stderr."""
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1, said.err
+    return said.err
+
+
+class Choosy(Stranger):
+    """A server that refuses a model it does not list."""
+
+    def do_POST(self) -> None:
+        """404 with the name."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        text = b'{"error": {"message": "the model does not exist"}}'
+        self.send_response(404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def test_an_unknown_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """With those that there are."""
+    with serving(Choosy) as url:
+        said = mistake(capsys, "run", url, "--model", "nope")
+    assert "the server has no model 'nope'; it lists 'org/small', 'org/large'" in said
+
+
+def test_a_server_that_answers_no_plain_request_is_not_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    """All laws unsupported is no success: exit 1, and why."""
+    with serving(Choosy) as url:
+        assert main(["run", url, "--law", "S-PLAIN-01", "--no-recorded", "--budget", "5s"]) == 1
+    assert "NOT JUDGED" in capfd.readouterr().out
+
+
+def test_https_on_a_plain_server_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The URL and what to try."""
+    with serving(Stranger) as url:
+        said = mistake(capsys, "run", url.replace("http://", "https://"))
+    assert url.replace("http://", "https://") in said
+    assert f"try {url}" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("run http://127.0.0.1:9 --law C-CUT-01", "C-CUT-01 is a client law; use `inferneo-contracts clients`"),
+        ("clients --law S-FRAME-03", "S-FRAME-03 is a server law; use `inferneo-contracts run URL`"),
+        ("clients --mock-url http://127.0.0.1:9", "no fake server answers at http://127.0.0.1:9"),
+        ("clients --client command:/nonexistent", "cannot start '/nonexistent': no such program"),
+        ("run --html /no/such/r.html", "--html '/no/such/r.html': there is no folder '/no/such'"),
+        ("run --junit /", "--junit '/' is a folder"),
+        ("run --baseline /no/such.toml", "--baseline '/no/such.toml': no such file"),
+        ("run --target /no/such.toml", "--target '/no/such.toml': no such file"),
+        ("replay /no/such.json", "replay '/no/such.json': no such file"),
+    ],
+)
+def test_a_mistake_is_told_before_the_run(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the option, what was given and what would be right."""
+    assert told in mistake(capsys, *words.split())
+
+
+def test_a_folder_of_saved_failures_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--save` wants a folder."""
+    file = tmp_path / "x"
+    file.write_text("")
+    assert "expected a folder" in mistake(capsys, "run", "--save", str(file))
