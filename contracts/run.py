@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts import baseline, report, terminal
-from contracts.adapters import DEFAULT, subject
+from contracts.adapters import DEFAULT
+from contracts.checked import checked
 from contracts.connect import Unreachable, connect, require_model
-from contracts.database import open_database
-from contracts.files import is_folder, readable, writable
+from contracts.files import readable
 from contracts.law import laws
 from contracts.mock import Door, MockProcess
 from contracts.options import Options, parse_budget
@@ -49,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         readable("--target", options.target)
         target = load_target(options.target)
     urls = [] if clients_only else [*options.urls, *([target.url] if target.url else [])]
-    known = _checked(options, bool(urls))
+    known = checked(options, bool(urls))
     # The fake is ours and bears company; a server that is not is judged by one process unless -n says more.
     workers = parse_workers(options.workers or ("1" if urls else "auto"))
     with ExitStack() as stack:
@@ -116,56 +114,6 @@ def parse_workers(text: str) -> int:
 
 def _absolute(path: str) -> str:
     return str(Path(path).absolute())
-
-
-def _checked(options: argparse.Namespace, foreign: bool) -> baseline.Baseline | None:
-    """What can be known to be wrong before anything is started; the baseline, where there is one."""
-    sides = {"client"} if options.command == "clients" else {"server"}
-    if options.command == "run" and not foreign and not options.no_clients:
-        sides = {"server", "client"}
-    for name in options.law:
-        _of_side(name, sides)
-    for name in getattr(options, "client", []):
-        _startable(name)
-    for option in ("json", "junit", "markdown", "html"):
-        if path := getattr(options, option):
-            writable(f"--{option}", path)
-    if options.save:
-        is_folder("--save", options.save)
-    if options.database:
-        open_database(options.database)
-    if not options.baseline:
-        if options.update_baseline or options.prune_baseline:
-            raise ValueError("--update-baseline and --prune-baseline need --baseline FILE")
-        return None
-    if not options.update_baseline:
-        readable("--baseline", options.baseline)
-    return baseline.load(options.baseline, missing_ok=options.update_baseline)
-
-
-def _of_side(name: str, sides: set[str]) -> None:
-    """Raises `LookupError` unless a law that this command judges has that id, or one that begins so."""
-    found = [law for law in laws() if law.id.startswith(name.upper())]
-    if not found:
-        raise LookupError(f"no law's id begins with {name}; inferneo-contracts list shows all")
-    if not any(law.side in sides for law in found):
-        side = found[0].side
-        what = f"{found[0].id} is a {side} law" if len(found) == 1 else f"the laws {name.upper()}... are {side} laws"
-        command = "inferneo-contracts clients" if side == "client" else "inferneo-contracts run URL"
-        raise LookupError(f"{what}; use `{command}`")
-
-
-def _startable(name: str) -> None:
-    """Raises `LookupError` for an unknown client, `ValueError` for a command that cannot be started."""
-    if not name.startswith("command:"):
-        subject(name)
-        return
-    words = shlex.split(name.removeprefix("command:"))
-    if not words:
-        raise ValueError(f"--client {name!r} has no command; expected command:CMD")
-    if shutil.which(words[0]) is None:
-        problem = "it is not executable" if Path(words[0]).exists() else "no such program"
-        raise ValueError(f"cannot start {words[0]!r}: {problem}")
 
 
 def _keep_baseline(found: report.Report, options: argparse.Namespace) -> None:

@@ -18,9 +18,14 @@ WITHOUT = (
 """The command where the extra is not installed."""
 
 
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Python, with these words."""
+    return subprocess.run([sys.executable, *words], check=False, capture_output=True, text=True, timeout=60)
+
+
 def without_the_extra(*words: str) -> subprocess.CompletedProcess[str]:
     """What the command says then."""
-    return subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, timeout=60)
+    return run("-c", WITHOUT, *words)
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version"])
@@ -42,7 +47,7 @@ def test_the_missing_extra_is_named(words: list[str]) -> None:
 
 def test_the_package_is_the_command() -> None:
     """`python -m contracts` is another name for it; a word it does not know is one line."""
-    said = subprocess.run([sys.executable, "-m", "contracts", "rnu"], capture_output=True, text=True, timeout=60)
+    said = run("-m", "contracts", "rnu")
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1, said.stderr
     assert "invalid choice: 'rnu'" in said.stderr
@@ -60,7 +65,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 class Choosy(Stranger):
     """A server that refuses a model it does not list."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
         """404 with the name."""
         self.rfile.read(int(self.headers["Content-Length"]))
         text = b'{"error": {"message": "the model does not exist"}}'
