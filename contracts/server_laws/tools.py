@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts.answers import answer, choices, documents, piece, read
+from contracts.answers import DONE, answer, choices, documents, piece, read
 from contracts.capabilities import CHOOSE, TOOL
 from contracts.domains import Domain, ask
-from contracts.exchange import Call
+from contracts.exchange import Call, Exchange
 from contracts.law import Unsupported, Vacuous, expect, law
 from contracts.server_laws.same import settled, steady
 from contracts.target import Target
@@ -61,6 +61,21 @@ def _is_object(text: str) -> bool:
         return False
 
 
+def parts_of_calls(exchange: Exchange) -> list[dict[str, Any]]:
+    """The pieces of tool calls in a stream. `Vacuous` where its chunks cannot be read (S-FRAME-02, S-SHAPE-13)."""
+    found: list[dict[str, Any]] = []
+    chunks = documents(exchange)
+    if len(chunks) != sum(event.data.strip() != DONE for event in exchange.events):
+        raise Vacuous("some events are no JSON object (S-FRAME-02 judges that)")
+    for document in chunks:
+        for choice in choices(document):
+            delta = choice.get("delta")
+            if not isinstance(delta, dict):
+                raise Vacuous("a choice has no delta (S-SHAPE-13 judges that)")
+            found += [part for part in delta.get("tool_calls") or [] if isinstance(part, dict)]
+    return found
+
+
 @law("S-TOOL-01", over=CALLING, needs={"tools"}, examples=4, live=True, borne=BORNE, source=SOURCE)
 def a_forced_call_is_made(target: Target, call: Call) -> None:
     """A tool_choice that names a tool gives a call of that tool, with an id and type function.
@@ -105,17 +120,15 @@ def a_streamed_call_can_be_put_together(target: Target, call: Call) -> None:
     """
     called(target, call)
     calls: dict[int, dict[str, Any]] = {}
-    for document in documents(target.send(call.with_(stream=True))):
-        for choice in choices(document):
-            for part in (choice.get("delta") or {}).get("tool_calls") or []:
-                at = part.get("index")
-                expect(isinstance(at, int) and not isinstance(at, bool), "an index in each piece of a call", part)
-                function = part.get("function") or {}
-                if at not in calls:
-                    named = isinstance(part.get("id"), str) and bool(function.get("name"))
-                    expect(named, "id and function.name in a call's first piece", part)
-                    calls[at] = {"name": function["name"], "arguments": ""}
-                calls[at]["arguments"] += function.get("arguments") or ""
+    for part in parts_of_calls(target.send(call.with_(stream=True))):
+        at: Any = part.get("index")
+        expect(isinstance(at, int) and not isinstance(at, bool), "an index in each piece of a call", part)
+        function = part.get("function") or {}
+        if at not in calls:
+            named = isinstance(part.get("id"), str) and bool(function.get("name"))
+            expect(named, "id and function.name in a call's first piece", part)
+            calls[at] = {"name": function["name"], "arguments": ""}
+        calls[at]["arguments"] += function.get("arguments") or ""
     expect(bool(calls), "the call that is made without a stream", "none")
     for one in calls.values():
         expect(_is_object(one["arguments"]), "pieces of arguments that join to a JSON object", one["arguments"])
@@ -126,11 +139,9 @@ def a_streamed_call_is_the_whole_one(target: Target, call: Call) -> None:
     """The pieces of a streamed call join to the call of the whole answer: the same name, the same arguments."""
     whole = called(target, call)
     name, arguments = "", ""
-    for document in documents(target.send(call.with_(stream=True))):
-        for choice in choices(document):
-            for part in (choice.get("delta") or {}).get("tool_calls") or []:
-                function = part.get("function") or {}
-                name, arguments = name or function.get("name") or "", arguments + (function.get("arguments") or "")
+    for part in parts_of_calls(target.send(call.with_(stream=True))):
+        function = part.get("function") or {}
+        name, arguments = name or function.get("name") or "", arguments + (function.get("arguments") or "")
     if called(target, call).get("function") != whole.get("function"):
         raise Unsupported("temperature 0 is not deterministic: the same request gave two calls")
     got = {"name": name, "arguments": arguments}
@@ -166,6 +177,8 @@ def a_json_answer_is_json(target: Target, call: Call) -> None:
     for choice in choices(answer(target.send(call))):
         if choice.get("finish_reason") == "length":
             raise Vacuous("max_tokens cut the answer")
+        if not isinstance((choice.get("message") or {}).get("content"), str):
+            raise Vacuous("the message has no text (S-SHAPE-01 judges that)")
         expect(_is_object(piece(choice)), "a text that is a JSON object", piece(choice))
 
 
@@ -176,4 +189,7 @@ def a_json_stream_joins_to_the_answer(target: Target, call: Call) -> None:
     if whole.texts != streamed.texts:
         steady(target, call, whole)
         steady(target, call.with_(stream=True), streamed)
+        plain = call.with_(response_format=...)
+        if read(target.send(plain)).texts != read(target.send(plain.with_(stream=True))).texts:
+            raise Vacuous("no stream joins to its answer (S-SAME-01 judges that)")
     expect(settled(whole.texts) == settled(streamed.texts), f"the same text: {whole.texts}", streamed.texts)

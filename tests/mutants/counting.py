@@ -200,7 +200,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "n is taken and ignored.",
         lambda turn: turn.asked(n=1).plan if turn.body.get("n") == 2 else turn.plan,
         "S-CHOICE-01",
-        "S-CHOICE-02",
     ),
     mutant("one-of-two", "n=2 gives one choice.", whole(_one_choice), "S-CHOICE-01"),
     mutant("one-of-two-streamed", "n=2, streamed, has chunks of one choice.", chunks(_one_streamed), "S-CHOICE-02"),

@@ -90,6 +90,8 @@ def _doubled_last(documents: list[Doc], turn: Turn) -> list[Doc]:
     with_text = [
         at for at, d in enumerate(documents) for one in d["choices"] if holder_of(one)[0].get(holder_of(one)[1])
     ]
+    if not with_text:
+        return documents
     at = with_text[-1]
     return [*documents[: at + 1], copy.deepcopy(documents[at]), *documents[at + 1 :]]
 
