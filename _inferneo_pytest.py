@@ -60,7 +60,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def _told(item: pytest.Item, session: Session) -> str:
     """The session in a few lines, and the command that replays it."""
-    return f"{session.describe()}\nreplay: inferneo-mock replay {_write_bundle(item, session)}"
+    try:
+        return f"{session.describe()}\nreplay: inferneo-mock replay {_write_bundle(item, session)}"
+    except Exception as error:  # an error in a hook would end the whole run
+        return f"the session cannot be described: {type(error).__name__}: {error}"
 
 
 def _write_bundle(item: pytest.Item, session: Session) -> Path:

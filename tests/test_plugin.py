@@ -265,3 +265,33 @@ def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.
         """,
     )
     result.assert_outcomes(passed=2)
+
+
+def test_a_predicate_that_raises_fails_its_test_alone(pytester: pytest.Pytester) -> None:
+    """A mistake in a user's function is one failed test with the sentence, not the end of the run."""
+    result = run(
+        pytester,
+        """
+        import urllib.error
+        import urllib.request
+
+        import pytest
+        from mockserver.scripting.dsl import on, where
+
+        @pytest.mark.parametrize("early", [False, True])
+        def test_broken(inferneo_mock, early):
+            inferneo_mock.on(where(lambda view: view.nothing)).reply("x")
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(f"{inferneo_mock.url}/v1/models")
+            with caught.value as error:
+                assert error.code == 500
+                assert b"the predicate of rules[0] raised AttributeError" in error.read()
+            assert not early
+
+        def test_fine():
+            pass
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the predicate of rules[[]0] raised AttributeError: *"])
+    assert "INTERNALERROR" not in result.stdout.str()

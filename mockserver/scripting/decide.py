@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,6 +22,7 @@ from mockserver.reply import Function, Reply, Template
 from mockserver.request import Request
 from mockserver.scripting.dynamic import finished, make
 from mockserver.scripting.explain import Explanation, explain
+from mockserver.scripting.index import PredicateError
 from mockserver.scripting.script import Script
 from mockserver.scripting.state import State
 from mockserver.scripting.view import View
@@ -72,7 +73,10 @@ def decide(
     """The decision and the state after it. `extra`: faults for this one request (see `faults_of_header`)."""
     started = request.received if state.started is None else state.started
     view = View(request, state.named) if script.rules else None
-    number = None if view is None else script.index.first(view)
+    try:
+        number = None if view is None else script.index.first(view)
+    except PredicateError as error:
+        return _undecided(script, state, started, error)
     hits, requests, named = state.hits, state.requests + 1, state.named
     hold: str | None = None
     label: str | None = None
@@ -182,6 +186,14 @@ class Coming:
 def _failed(label: str | None, call: int, error: Exception) -> Decision:
     failure = f"rule {label}: the reply could not be made: {type(error).__name__}: {error}"
     return Decision(_refusal(500, failure, "handler_error"), label, call=call, failure=failure)
+
+
+def _undecided(script: Script, state: State, started: float, error: PredicateError) -> tuple[State, Decision]:
+    """A predicate raised: the request counts, no rule is called."""
+    failure = error.told(script.label(error.number))
+    return replace(state, started=started, requests=state.requests + 1), Decision(
+        _refusal(500, failure, "handler_error"), failure=failure
+    )
 
 
 class _Work:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockserver.request import Request
+from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Finding, explain_matcher
 from mockserver.scripting.script import Script
 from mockserver.scripting.state import State
@@ -74,7 +75,10 @@ class Explanation:
 def explain(script: Script, state: State, request: Request) -> Explanation:
     """Every rule against `request`, nearest first."""
     view = View(request, state.named)
-    number = script.index.first(view)
+    try:
+        number = script.index.first(view)
+    except PredicateError:  # told as the finding of its rule
+        number = None
     found = []
     for each, rule in enumerate(script.rules):
         label = script.label(each)

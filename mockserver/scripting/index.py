@@ -10,11 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.scripting.match import AllOf, Match, Matcher, Test, compile_matcher
+from mockserver.errors import MockError
+from mockserver.scripting.match import AllOf, Match, Matcher, Test, compile_matcher, raised
 from mockserver.scripting.view import View
 
 _Entry = tuple[int, int, Test | None]
 """Its place in the order of asking, the rule's number, and what the index did not ask."""
+
+
+class PredicateError(MockError):
+    """The predicate of rule `number` raised, so nobody knows which rule the request is for."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        """`error`: what it raised."""
+        self.number = number
+        self.error = error
+        super().__init__(self.told(f"rules[{number}]"))
+
+    def told(self, label: str) -> str:
+        """One sentence, with the label of the rule."""
+        return f"the predicate of {label} {raised(self.error)}"
 
 
 def literal_fields(matcher: Matcher) -> dict[str, Any]:
@@ -36,7 +51,7 @@ class Index:
     shapes: tuple[tuple[tuple[str, ...], dict[tuple[Any, ...], list[_Entry]]], ...]
 
     def first(self, view: View) -> int | None:
-        """The number of the first rule that matches; None where none does."""
+        """The number of the first rule that matches; None where none does. Raises `PredicateError`."""
         found: list[_Entry] = []
         for names, buckets in self.shapes:
             try:
@@ -48,8 +63,11 @@ class Index:
         if len(self.shapes) > 1:
             found = sorted(found, key=_order)
         for _, number, test in found:
-            if test is None or test(view):
-                return number
+            try:
+                if test is None or test(view):
+                    return number
+            except Exception as error:
+                raise PredicateError(number, error) from error
         return None
 
 

@@ -367,7 +367,7 @@ def _got(field: str, match: Match, view: View) -> Any:
 
 
 def explain_matcher(matcher: Matcher, view: View) -> list[Finding]:
-    """Each field's finding; of `any` those of its nearest part."""
+    """Each field's finding; of `any` those of its nearest part. A predicate that raises does not hold."""
     match matcher:
         case Match():
             tests = field_tests(matcher)
@@ -381,13 +381,24 @@ def explain_matcher(matcher: Matcher, view: View) -> list[Finding]:
                 return [Finding("any", [], None, False)]
             return min(parts, key=lambda findings: sum(not finding.holds for finding in findings))
         case Where(predicate):
-            said = bool(predicate(view))
+            try:
+                said = bool(predicate(view))
+            except Exception as error:  # a user's function: what it raises is told as what came
+                return [Finding("where", matcher.name, raised(error), False)]
             return [Finding("where", matcher.name, "yes" if said else "no", said)]
         case Not(inner):
-            matched = matches(inner, view)
+            try:
+                matched = matches(inner, view)
+            except Exception as error:  # as above
+                return [Finding("not", matcher_to_json(inner), raised(error), False)]
             return [
                 Finding("not", matcher_to_json(inner), "it matched" if matched else "it did not match", not matched)
             ]
+
+
+def raised(error: Exception) -> str:
+    """What a predicate raised, for a sentence."""
+    return f"raised {type(error).__name__}: {error}"
 
 
 def matches(matcher: Matcher, view: View) -> bool:

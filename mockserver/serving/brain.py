@@ -35,6 +35,7 @@ from mockserver.record.journal import Exchange
 from mockserver.reply import Fixture, Reply
 from mockserver.request import Request
 from mockserver.scripting.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
+from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Match
 from mockserver.scripting.preview import Preview, preview
 from mockserver.scripting.script import Script, load_script, parse_script
@@ -290,7 +291,10 @@ class ScriptBrain:
         if not self.script.rules:
             return True
         handshake = View(Request("GET", path, headers=tuple(headers), session=""), self.state.named)
-        number = self.script.index.first(handshake)
+        try:
+            number = self.script.index.first(handshake)
+        except PredicateError:  # told to the request itself
+            return True
         matcher = None if number is None else self.script.rules[number].matcher
         return not isinstance(matcher, Match) or matcher.method != "GET"
 

@@ -19,7 +19,7 @@ from mockserver.reply import Reply, Text
 from mockserver.request import Request
 from mockserver.scripting.decide import Decision, connection_plan, decide, faults_of_header
 from mockserver.scripting.explain import explain
-from mockserver.scripting.match import Match
+from mockserver.scripting.match import Match, Not, Where
 from mockserver.scripting.match import matches as is_for
 from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script, parse_script
@@ -263,3 +263,20 @@ def test_probability_is_drawn_per_call() -> None:
     assert hits == [said(decision) == "503" for decision in run([rule], *[asked()] * 100)[1]]
     assert hits != [said(decision) == "503" for decision in run({"rules": [rule], "seed": 1}, *[asked()] * 100)[1]]
     assert parse_fault("cut").apply(answer(asked(), None), Random(0)).ending == Close("rst")
+
+
+def test_a_predicate_that_raises_is_a_failure_that_names_its_rule() -> None:
+    def broken(view: View) -> object:
+        return view.document.nothing  # type: ignore[attr-defined]  # the mistake under test
+
+    rules = (Rule(matcher=Match(path="/other")), Rule(matcher=Where(broken)), Rule(matcher=Not(Where(broken))))
+    script = Script(rules=rules)
+    state, decision = decide(script, State(), asked(), answer)
+    assert decision.failure is not None
+    assert decision.failure.startswith("the predicate of rules[1] raised AttributeError: ")
+    assert isinstance(head := decision.plan.steps[0], Head)
+    assert head.status == 500
+    assert (state.requests, dict(state.hits)) == (1, {})
+    told = explain(script, state, asked())
+    assert told.rule is None
+    assert str(told).count("raised AttributeError") == 2
