@@ -93,7 +93,7 @@ def test_what_cannot_be_judged_is_exit_2(tmp_path: Path, capfd: pytest.CaptureFi
         ("[]", "format 'list', expected"),
         ('{"format": "other"}', "format 'other', expected"),
         ('{"format": "inferneo-contracts failure 1"}', "cannot be replayed: KeyError"),
-        (None, "No such file"),
+        (None, "no such file"),
     ],
 )
 def test_a_file_that_is_none_is_exit_2(
