@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -316,6 +317,27 @@ def _settings_of(cls: Any) -> list[Setting]:
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         found.append(Setting(field.name, keys[0] if keys else field.name, codec_of(hint), default))
     return found
+
+
+class UnknownKeyError(ScriptError, TypeError):
+    """A call has a keyword that is no setting: a `TypeError` as every such call, with the words of a script's error."""
+
+
+def checked_keywords(cls: Any) -> Any:
+    """Make the class say of a keyword that it does not know what `parse_object` says of such a key."""
+    made = cls.__init__
+
+    @functools.wraps(made)
+    def init(self: Any, *values: Any, **settings: Any) -> None:
+        if settings:
+            names = [setting.name for setting in settings_of(cls)]
+            for name in settings:
+                if name not in names and type(self) is cls:
+                    raise UnknownKeyError(unknown("key", name, names), name)
+        made(self, *values, **settings)
+
+    cls.__init__ = init
+    return cls
 
 
 def parse_object(cls: type[T], value: Any, path: str, also: tuple[str, ...] = ()) -> T:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from mockserver.connection import ConnectionPlan
 from mockserver.errors import ScriptError
 from mockserver.plan import Plan
-from mockserver.settings import child, dump_object, normalise, object_schema, parse_object, wrong
+from mockserver.settings import checked_keywords, child, dump_object, normalise, object_schema, parse_object, wrong
 from mockserver.suggest import unknown
 
 from .when import ALWAYS, When
@@ -77,6 +77,7 @@ def fault(kind: str, group: str, **example: Any) -> Callable[[F], F]:
             )
         cls.kind, cls.group, cls.example = kind, group, example
         _KINDS[kind] = cls
+        checked_keywords(cls)
         return cls
 
     return register

@@ -18,6 +18,7 @@ from mockserver.settings import (
     Count,
     JsonValue,
     Positive,
+    checked_keywords,
     child,
     dump_object,
     normalise,
@@ -61,6 +62,7 @@ class Tokens:
         return (self.min is None or count >= self.min) and (self.max is None or count <= self.max)
 
 
+@checked_keywords
 @dataclass(frozen=True, slots=True)
 class Match(_Operators):
     """`path` exact, or with `*` for any characters. `contains` and `regex` look at what the messages, the prompt or

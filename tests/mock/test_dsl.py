@@ -92,3 +92,21 @@ def test_what_means_nothing_is_refused(write: Any, words: str) -> None:
     """Where it is written, not when a request comes."""
     with pytest.raises(ScriptError, match=words):
         write()
+
+
+@pytest.mark.parametrize("word", ["chat", "completion", "embeddings", "models"])
+def test_forgotten_parentheses_are_refused_at_once(word: str) -> None:
+    """The function itself would be taken for a predicate."""
+    with pytest.raises(ScriptError, match=rf"did you mean {word}\(\)\?"):
+        on(getattr(dsl, word))
+    with pytest.raises(ScriptError, match="forget the parentheses"):
+        on(request)
+
+
+def test_an_unknown_keyword_is_told_as_in_json() -> None:
+    """Python's words and JSON's keys are refused with one sentence; callers may catch either error."""
+    for error in (ScriptError, TypeError):
+        with pytest.raises(error, match=r"unknown key 'contain'; known: .*; did you mean 'contains'\?"):
+            chat(contain="x")
+        with pytest.raises(error, match=r"unknown key 'retry_afer'; .*; did you mean 'retry_after'\?"):
+            dsl.status(429, retry_afer=1)
