@@ -36,6 +36,7 @@ from .edit import (
     wire_bytes,
 )
 from .fault import Fault
+from .mark import Place
 
 Inside: TypeAlias = Literal["character", "data", "newline"]
 
@@ -53,7 +54,7 @@ class PlacedFault(Fault):
     after_events: Count | None = None
     after_bytes: Count | None = None
     wire: bool = False
-    at: str | None = None
+    at: Place | None = None
     inside: Inside | None = None
 
     def check(self) -> None:

@@ -10,6 +10,7 @@ from mockserver.settings import Count
 
 from .edit import Steps, find_event, find_mark
 from .fault import Fault
+from .mark import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class PieceFault(Fault):
     """`event` counts from 0 (a body that is no stream is event 0); `at` is a mark. Neither: event 0."""
 
     event: Count | None = None
-    at: str | None = None
+    at: Piece | None = None
 
     def check(self) -> None:
         """At most one piece."""

@@ -71,6 +71,8 @@ def summary(cls: type[Fault]) -> str:
 
 def type_words(schema: dict[str, Any]) -> str:
     """A JSON Schema of a setting in a few words."""
+    if "description" in schema:
+        return str(schema["description"])
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if "anyOf" in schema:

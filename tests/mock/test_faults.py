@@ -274,3 +274,33 @@ def test_an_event_in_an_endless_stream_can_be_hit() -> None:
     one = chunk("x", "content[0]")
     broken = Body(b"data: not json\n\n", "content[0]")
     assert hit.steps[1:] == (Repeat((one,), 10**6 - 1), one, broken, Repeat((one,)))
+
+
+@pytest.mark.parametrize(
+    ("at", "meant"),
+    [("contnt[1]", "content[1]"), ("content", "content[0]"), ("1:tol[2]", "1:tool[2]"), ("finnish", "finish")],
+)
+def test_a_misspelt_mark_is_refused_with_the_nearest(at: str, meant: str) -> None:
+    """A place that no response has would be a fault that never strikes."""
+    for kind in ("cut", "stall", "drop"):
+        with pytest.raises(ScriptError) as caught:
+            parse_fault({"kind": kind, "at": at})
+        assert caught.value.path == "$.at"
+        assert "known: role, content[i], tool[i], finish, usage, done" in caught.value.message
+        assert caught.value.message.endswith(f"; did you mean '{meant}'?")
+
+
+@pytest.mark.parametrize("at", ["banana", "", "content[-1]", "0:role", "1:done", "content[1]\n"])
+def test_what_is_no_mark_is_refused(at: str) -> None:
+    """Also where nothing known is near."""
+    with pytest.raises(ScriptError, match="unknown mark"):
+        parse_fault({"kind": "cut", "at": at})
+
+
+def test_every_mark_is_taken() -> None:
+    """The edges only where a fault strikes between two pieces."""
+    for at in ("role", "content[0]", "tool[12]", "finish", "usage", "done", "1:content[0]", "2:finish"):
+        assert parse_fault({"kind": "drop", "at": at}).to_json()["at"] == at
+    assert parse_fault({"kind": "cut", "at": "end"}).to_json()["at"] == "end"
+    with pytest.raises(ScriptError, match="unknown mark 'end'"):
+        parse_fault({"kind": "drop", "at": "end"})
