@@ -7,7 +7,6 @@ loss. Faults: `fault(kind, **settings)` makes any kind; `mockserver.faults` has 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -205,13 +204,6 @@ def on(
     matcher: Matcher | Callable[[Any], object] = EVERYTHING, publish: Callable[[Rule], object] | None = None
 ) -> RuleDraft:
     """Begin a rule for the requests that `matcher` matches; until more is said a model answers them."""
-    if getattr(matcher, "__module__", None) == __name__ and inspect.isfunction(matcher):
-        name = matcher.__name__
-        raise ScriptError(f"{name} without parentheses matches nothing; did you mean {name}()?", "match")
-    if isinstance(matcher, type):
-        raise ScriptError(
-            f"expected a match, got the class {matcher.__name__}; did you forget the parentheses?", "match"
-        )
     return RuleDraft(Rule(matcher=parse_matcher(matcher)), publish=publish)._published()
 
 

@@ -167,7 +167,12 @@ def parse_matcher(value: Any, path: str = "$") -> Matcher:
     """A matcher from JSON: fields, and `any`, `all`, `not` beside them. Raises `ScriptError` with the path."""
     if isinstance(value, Match | AllOf | AnyOf | Not | Where):
         return value
+    if isinstance(value, type):
+        raise ScriptError(f"expected a match, got the class {value.__name__}; did you forget the parentheses?", path)
     if callable(value):
+        if getattr(value, "__module__", None) == f"{__package__}.dsl":
+            name = value.__name__
+            raise ScriptError(f"{name} without parentheses matches nothing; did you mean {name}()?", path)
         return Where(value)
     if isinstance(value, Mapping) and "where" in value:
         raise ScriptError("a predicate is written in Python: on(where(function))", child(path, "where"))
