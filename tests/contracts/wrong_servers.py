@@ -185,7 +185,7 @@ class Mixes(Stranger):
 
     def generate(self, body: dict[str, Any], text: str, chat: bool) -> None:
         type(self).last = text
-        time.sleep(0.005)
+        time.sleep(0.05)  # long enough for the others that were sent at once to be here too
         super().generate(body, type(self).last, chat)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("inferneo", "mockserver", "contracts")
 PLUGIN = "_inferneo_pytest.py"
-IN_SDIST = (*PACKAGES, "fixtures", "tests", "docs", "benchmarks")
+IN_SDIST = (*PACKAGES, "fixtures", "tests", "docs", "benchmarks", "tools")
 """Directories of the checkout that the sdist holds whole."""
 
 
