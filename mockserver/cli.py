@@ -95,6 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made.error(f"a command is needed: {', '.join(COMMANDS)}")
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough (`| head`); what is left must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except MockError as error:
         fail(f"inferneo-mock {options.command}: {error}")
     except OSError as error:

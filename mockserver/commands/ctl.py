@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import urllib.error
 import urllib.parse
@@ -25,8 +26,10 @@ class DoorError(MockError):
     """The server is not there, or has refused."""
 
 
-def ask(options: argparse.Namespace, method: str, path: str, data: bytes | None = None, /, **query: Any) -> Any:
-    """The JSON that the door answers. Raises `DoorError`."""
+def ask(
+    options: argparse.Namespace, method: str, path: str, data: bytes | None = None, file: str = "", /, **query: Any
+) -> Any:
+    """The JSON that the door answers; `file`: where `data` was read. Raises `DoorError`."""
     session = f"/@{urllib.parse.quote(options.session, safe='')}" if options.session else ""
     words = urllib.parse.urlencode({key: value for key, value in query.items() if value is not None})
     url = f"{options.url.rstrip('/')}{session}/_mock{path}{f'?{words}' if words else ''}"
@@ -44,12 +47,19 @@ def ask(options: argparse.Namespace, method: str, path: str, data: bytes | None 
             return json.loads(body)
         try:
             told = json.loads(body)["error"]
-            raise DoorError(f"{told.get('path', '$')}: {told['message']}") from None
+            where = f"{named(told['at'], file)}: " if "at" in told else ""
+            raise DoorError(f"{where}{told.get('path', '$')}: {told['message']}") from None
         except (ValueError, KeyError, TypeError):
             raise DoorError(f"{url} answered {error.code}, it is no door of a fake Inferneo server") from None
     except (urllib.error.URLError, ValueError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise DoorError(f"nothing answers at {options.url}: {reason}; start one with inferneo-mock serve") from None
+
+
+def named(place: str, file: str) -> str:
+    """The place that a server told of what it was sent (`line 2, column 5`), as `file:2:5`."""
+    seen = re.fullmatch(r"line (\d+), column (\d+)", place)
+    return f"{file}:{seen[1]}:{seen[2]}" if file and seen else place
 
 
 def _read(name: str) -> bytes:
@@ -70,9 +80,9 @@ def _asked(options: argparse.Namespace) -> bytes:
 
 def _script(options: argparse.Namespace) -> Any:
     if options.put is not None:
-        return ask(options, "PUT", "/script", _read(options.put))
+        return ask(options, "PUT", "/script", _read(options.put), options.put)
     if options.add is not None:
-        return ask(options, "PATCH", "/script", _read(options.add))
+        return ask(options, "PATCH", "/script", _read(options.add), options.add)
     return ask(options, "GET", "/script")
 
 

@@ -20,7 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print it. Raises `ScriptError` for a kind that is not known."""
+    """Print it; `bad_json` is `bad-json`. Raises `ScriptError` for a kind that is not known."""
+    if options.kind is not None and options.kind not in kinds():
+        hyphened = options.kind.replace("_", "-")
+        options.kind = hyphened if hyphened in kinds() else options.kind
     if options.kind is not None and options.kind not in kinds():
         raise ScriptError(unknown("fault kind", options.kind, kinds()), "KIND")
     if options.example and options.kind is None:

@@ -52,6 +52,8 @@ def lint_text(data: bytes, name: str = "") -> list[Remark]:
         script = read_yaml(data, parse_script, name)
     except ScriptError as error:
         return [Remark(error.path, error.message, error.place)]
+    if script == Script():
+        return [Remark("$", "an empty script: it has no rules and changes nothing", Place(1, 1, name))]
     places = places_of(data, name)
     return [Remark(one.path, one.message, places(one.path)) for one in lint(script)]
 

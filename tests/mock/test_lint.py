@@ -60,7 +60,7 @@ def test_good_scripts_have_no_finding() -> None:
         on(~chat()).reply({"json": 1}),
     )
     assert [str(one) for one in lint(good)] == []
-    assert lint_text(b"") == []
+    assert [one.message for one in lint_text(b"")] == ["an empty script: it has no rules and changes nothing"]
 
 
 def test_cover_is_never_guessed() -> None:
