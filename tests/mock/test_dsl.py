@@ -109,4 +109,4 @@ def test_an_unknown_keyword_is_told_as_in_json() -> None:
         with pytest.raises(error, match=r"unknown key 'contain'; known: .*; did you mean 'contains'\?"):
             chat(contain="x")
         with pytest.raises(error, match=r"unknown key 'retry_afer'; .*; did you mean 'retry_after'\?"):
-            dsl.status(429, retry_afer=1)
+            dsl.status(429, retry_afer=1)  # type: ignore[call-arg]  # the mistake is what is tested
