@@ -38,6 +38,9 @@ Faults: TypeAlias = tuple[Fault, ...]
 PROBES = frozenset({"/health", "/metrics"})
 """Paths that are answered even by a strict script with no rule for them: something always asks whether one is alive."""
 
+FACTS = frozenset({"/v1/models", "/v1/info"})
+"""As `PROBES`, but for GET and HEAD alone: what clients ask for before they begin."""
+
 OVERRIDE = b"x-inferneo-fault"
 """The request header that carries faults for this one request; only heeded where the caller says so."""
 
@@ -100,7 +103,7 @@ def decide(
         reply = None if reply_index is None else rule.replies[reply_index]
         if fault_index is not None:
             own, lists = rule.faults[fault_index], f"{label}.faults[{fault_index}]"
-    elif script.is_strict and request.path not in PROBES:
+    elif script.is_strict and not _always_answered(request):
         return _unmatched(
             script,
             State(hits, state.fired, started, requests, state.unmatched + 1, state.healed, state.faults, named),
@@ -257,6 +260,10 @@ def faults_of_header(request: Request) -> tuple[Fault, ...]:
         raise
     except (ValueError, RecursionError) as error:
         raise ScriptError(f"the header X-Inferneo-Fault is no JSON: {error}") from error
+
+
+def _always_answered(request: Request) -> bool:
+    return request.path in PROBES or (request.path in FACTS and request.method in ("GET", "HEAD"))
 
 
 def _unmatched(script: Script, state: State, request: Request) -> tuple[State, Decision]:

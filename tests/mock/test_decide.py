@@ -119,6 +119,16 @@ def test_the_index_agrees_with_asking_every_rule(drawn: list[tuple[Match, int]])
         assert script.index.first(View(request)) == slow
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/info", "/health"])
+def test_what_clients_ask_first_is_answered_by_a_strict_script(path: str) -> None:
+    """Unless a rule is for it; a POST there is no such question."""
+    get = Request("GET", path)
+    rules: list[dict[str, Any]] = [{"match": {"path": CHAT}, "reply": {"text": "x"}}]
+    assert run(rules, get)[1][0].explanation is None
+    assert said(run([*rules, {"match": {"path": path}, "reply": {"text": "mine"}}], get)[1][0]) == "mine!"
+    assert (run(rules, Request("POST", path))[1][0].explanation is None) is (path == "/health")
+
+
 def test_an_unmatched_request_is_told_why() -> None:
     """404 with the nearest rules first, each field expected and got; probes are answered all the same."""
     rules = [
