@@ -168,7 +168,7 @@ class Answerer:
         if isinstance(asked, Plan):
             return asked, None
         if not self.models.knows(asked.model):
-            return refuse(profile, "model_not_found", model=asked.model), None
+            return refuse(profile, "model_not_found", model=asked.model, served=self.models.served), None
         response = generate.respond(profile, self.models, action, asked, HOLES, seed)
         if isinstance(response, Plan):
             return response, None

@@ -42,6 +42,11 @@ class Models:
         """All ids, in order."""
         return list(self.entries)
 
+    @property
+    def served(self) -> str:
+        """All ids in one text, for an error."""
+        return ", ".join(self.entries) or "none"
+
     def document(self, model: str, now: float) -> bytes:
         """The model object; `created: "now"` is the time of the answer, as the engine has it."""
         values = dict(self.entries[model])

@@ -33,7 +33,7 @@ def page(profile: Profile, models: Models, action: str, rest: str, now: float, s
         return respond(200, json, models.listed(now))
     if action == "model":
         if rest not in models.entries:
-            return refuse(profile, "model_not_found", model=rest)
+            return refuse(profile, "model_not_found", model=rest, served=models.served)
         return respond(200, json, models.document(rest, now))
     if action == "metrics":
         return respond(200, profile.headers["metrics"], status.metrics.text().encode())
@@ -64,7 +64,7 @@ def embeddings(profile: Profile, models: Models, request: Request) -> Plan:
     if isinstance(asked, Plan):
         return asked
     if not models.knows(asked.model):
-        return refuse(profile, "model_not_found", model=asked.model)
+        return refuse(profile, "model_not_found", model=asked.model, served=models.served)
     own = models.setting(asked.model, "dimensions", 384)
     size = asked.dimensions or own
     if size > own:

@@ -352,3 +352,47 @@ def test_a_preview_says_what_will_be_waited_for(session: Session) -> None:
     assert told.to_json()["made_later"]
     session.load([{"reply": {"template": "{{ nothing }}"}}])
     assert "this fails the test: rule rules[0]: the reply could not be made" in str(session.preview(request))
+
+
+def test_ctl_names_the_file_of_a_mistake(
+    server: MockServer, session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server sees bytes; who sent them knows the file, so an editor can jump there."""
+    path = tmp_path / "bad.yaml"
+    path.write_text("rules:\n  - match: {}\n    repl: x\n")
+    for action in ("--put", "--add"):
+        with pytest.raises(SystemExit):
+            ctl(server, session, "script", action, str(path))
+        assert f"{path}:3:5: $.rules[0].repl: unknown key 'repl'" in capsys.readouterr().err
+
+
+def test_faults_takes_the_words_of_python(capsys: pytest.CaptureFixture[str]) -> None:
+    """`bad_json` is the word of scripts in Python."""
+    assert cli.main(["faults", "bad_json"]) == 0
+    assert capsys.readouterr().out.startswith("bad-json (")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """`inferneo-mock schema | head -1`: no traceback, exit code 0."""
+    command = [sys.executable, "-m", "mockserver", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(30) == 0
+
+
+def test_an_unknown_model_is_told_with_those_served(server: MockServer, session: Session) -> None:
+    """Also where a rule without a reply leaves the answer to the model."""
+    session.on(chat(model="m"))
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(
+            urllib.request.Request(
+                f"{session.url}/v1/chat/completions",
+                b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}',
+                {"content-type": "application/json"},
+            )
+        )
+    with caught.value as error:
+        assert "The model 'm' does not exist; served: meta-llama/" in json.load(error)["error"]["message"]
