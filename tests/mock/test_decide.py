@@ -277,7 +277,7 @@ def test_probability_is_drawn_per_call() -> None:
 
 def test_a_predicate_that_raises_is_a_failure_that_names_its_rule() -> None:
     def broken(view: View) -> object:
-        return view.document.nothing  # type: ignore[attr-defined]  # the mistake under test
+        return view.document.nothing
 
     rules = (Rule(matcher=Match(path="/other")), Rule(matcher=Where(broken)), Rule(matcher=Not(Where(broken))))
     script = Script(rules=rules)
