@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from contracts.answers import read
-from contracts.domains import ask, endpoints
+from contracts.domains import CHAT, TEXT, ask, endpoints
 from contracts.exchange import Call, Exchange, get, post
 from contracts.law import Unjudged, Unsupported
+from contracts.sockets import Socket
 from contracts.wire import NoAnswer
 
 if TYPE_CHECKING:
@@ -210,6 +211,26 @@ def _gauge(target: Target) -> tuple[bool, str]:
     return value is not None, f"in flight: {value}"
 
 
+def socket_paths(target: Target) -> list[str]:
+    """The generating paths on which the target opens a WebSocket; asked once."""
+    if "sockets" not in target.notes:
+        target.notes["sockets"] = [CHAT if chat else TEXT for chat in endpoints(target) if _opens(target, chat)]
+    return list(target.notes["sockets"])
+
+
+def _opens(target: Target, chat: bool) -> bool:
+    try:
+        with Socket(target, CHAT if chat else TEXT) as socket:
+            return socket.open
+    except NoAnswer:
+        return False
+
+
+def _websocket(target: Target) -> tuple[bool, str]:
+    found = socket_paths(target)
+    return bool(found), f"sockets on {' and '.join(found)}" if found else "no handshake was answered 101"
+
+
 PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "chat": _ask(True),
     "completions": _ask(False),
@@ -243,5 +264,6 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "health": _get("/health"),
     "metrics": _get("/metrics"),
     "auth": _auth,
+    "websocket": _websocket,
     "gauge": _gauge,
 }

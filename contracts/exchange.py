@@ -12,6 +12,8 @@ from typing import Any
 from contracts.oracle import Event, EventReader, Fields, Response
 
 JSON = ("Content-Type", "application/json")
+MESSAGE = "WEBSOCKET"
+"""The method of a call that is a message on a socket."""
 LONG = 2000
 """A longer path or header is cut where a request is shown; what is saved is whole."""
 
@@ -56,7 +58,12 @@ class Call:
         return replace(self, body=dump({k: v for k, v in document.items() if v is not ...}))
 
     def curl(self, base_url: str) -> str:
-        """The call as a command line that a reader can paste."""
+        """The call as a command line that a reader can paste; a message on a socket goes through websocat."""
+        if self.method == MESSAGE:
+            said = shlex.quote(self.body.decode("utf-8", "replace"))
+            return (
+                f"printf '%s\\n' {said} | websocat -n {shlex.quote('ws' + base_url.removeprefix('http') + self.path)}"
+            )
         method = ["-I"] if self.method == "HEAD" else ["-X", self.method]
         words = ["curl", "-sS", "-i", "-N", *method, base_url + self.path]
         for name, value in self.fields:

@@ -80,7 +80,11 @@ def _target(saved: Saved, law: Law, options: argparse.Namespace, fake: _Fake) ->
 
 
 def as_saved(saved: Saved, law: Law, fake: str) -> Any:
-    """The answers of the file, given by a fake server at that URL."""
+    """The answers of the file, given by a fake server at that URL. Raises `Unjudgeable` for a law about sockets."""
+    if "websocket" in law.needs:
+        raise Unjudgeable(
+            f"{saved.path.name}: {law.id} is about sockets, whose frames are not saved: ask a server by --url"
+        )
     session = Door(fake).arm(saved.script)
     target = connect(session.url, Options(model=saved.model, profile=saved.profile))
     needs = law.needs | (law.over.needs if law.over else frozenset())

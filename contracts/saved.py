@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.case import from_json
+from contracts.exchange import MESSAGE
 
 FORMAT = "inferneo-contracts failure 1"
 FRAMING = {"content-length", "transfer-encoding", "connection", "keep-alive", "date", "server"}
@@ -64,10 +65,15 @@ def to_file(verdict: dict[str, Any], target: str) -> dict[str, Any]:
 
 
 def rules(exchanges: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rules that give each request the answer it once got; the n-th equal request the n-th answer."""
+    """Rules that give each request the answer it once got; the n-th equal request the n-th answer.
+
+    What was said on a socket is no answer to a request, and has no rule.
+    """
     found: dict[str, dict[str, Any]] = {}
     for exchange in exchanges:
         request = exchange["request"]
+        if request["method"] == MESSAGE or (exchange["response"] or {}).get("status") == 101:
+            continue
         match = {"method": request["method"], "path": request["path"].partition("?")[0]}
         try:
             document = json.loads(request.get("body") or "")

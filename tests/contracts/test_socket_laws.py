@@ -1,0 +1,72 @@
+"""The laws about sockets: kept by the fake, unsupported where there are none; frames are read and written by the RFC."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.connect import connect
+from contracts.exchange import MESSAGE, Call
+from contracts.judge import Effort, judge
+from contracts.law import Unjudgeable, find, laws
+from contracts.options import Options
+from contracts.replay import as_saved
+from contracts.saved import Saved, rules
+from contracts.sockets import TEXT, frame, proof, read_frame
+from mockserver.serving.server import MockServer
+
+ABOUT_SOCKETS = [law for law in laws("server") if "websocket" in law.needs]
+
+
+@pytest.mark.parametrize("key", ["", "sk-good"])
+def test_the_fake_keeps_them(key: str) -> None:
+    """All are judged and kept; the one about keys where a key is given."""
+    with MockServer(api_keys=[key] if key else []) as server:
+        target = connect(server.url, Options(profile="docs", api_key=key))
+        words = {law.id: judge(law, target, Effort(3)).word for law in ABOUT_SOCKETS}
+    assert len(words) >= 15
+    assert {law for law, word in words.items() if word != "ok"} == (set() if key else {"S-WS-17"})
+
+
+def test_a_server_without_sockets_is_not_blamed() -> None:
+    """It is shown as unsupported, with the reason."""
+    with MockServer(profile="engine") as server:
+        verdict = judge(find("S-WS-02"), connect(server.url, Options(profile="engine")), Effort())
+    assert (verdict.word, verdict.reason) == ("unsupported", "no websocket: no handshake was answered 101")
+
+
+def test_sockets_that_were_promised_and_are_not_there() -> None:
+    """Where a target file declares them, the law of the handshake is broken."""
+    with MockServer(profile="engine") as server:
+        target = connect(server.url, Options(profile="engine"))
+        target.known["websocket"] = (True, "declared")
+        verdict = judge(find("S-WS-01"), target, Effort())
+    assert verdict.word == "failed"
+    assert verdict.reason.startswith("expected status 101")
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_frames(size: int) -> None:
+    """RFC 6455, 5.2: three lengths; a masked frame is read as what it says."""
+    data = bytes(n % 251 for n in range(size))
+    for masked in (True, False):
+        made = frame(TEXT, data, masked=masked)
+        assert read_frame(made[:-1]) is None or size == 0
+        found = read_frame(made + b"rest")
+        assert found is not None
+        assert (found[0].opcode, found[0].final, found[0].masked, found[0].data) == (TEXT, True, masked, data)
+        assert found[1] == b"rest"
+
+
+def test_the_proof() -> None:
+    """The example of RFC 6455, 1.3."""
+    assert proof("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def test_a_message_is_shown_and_not_replayed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A report shows a command for it; a saved failure has no rule for it, and says so where it is replayed."""
+    call = Call(MESSAGE, "/v1/completions", b'{"a": 1}')
+    assert call.curl("http://h:1") == """printf '%s\\n' '{"a": 1}' | websocat -n ws://h:1/v1/completions"""
+    assert rules([{"request": call.to_json(), "response": None, "ended": "none"}]) == []
+    saved = Saved(tmp_path_factory.mktemp("saved") / "x.json", "S-WS-02", "t", "m", "docs", 0, {}, {})
+    with pytest.raises(Unjudgeable, match="about sockets"):
+        as_saved(saved, find("S-WS-02"), "http://127.0.0.1:9")
