@@ -31,6 +31,7 @@ from mockserver.model.recorded import find
 from mockserver.model.status import Health, Status
 from mockserver.model.ticket import Ticket
 from mockserver.plan import Plan
+from mockserver.record.history import History
 from mockserver.record.journal import Exchange
 from mockserver.reply import Fixture, Reply
 from mockserver.request import Request
@@ -148,6 +149,7 @@ class ScriptBrain:
         "_wall",
         "failures",
         "gates",
+        "history",
         "overrides",
         "script",
         "state",
@@ -170,7 +172,8 @@ class ScriptBrain:
         check_fixtures(self.script)
         self.state = State()
         self.failures: list[str] = []
-        self.gates = Gates()
+        self.history = History(self.script)
+        self.gates = Gates(lambda name, times: self.history.note("release", (name, times)))
         self._begun = wall()
         self._answerer = settings.answerer(self.script.profile)
         self._tally = Tally(self._cost_of)
@@ -280,6 +283,7 @@ class ScriptBrain:
 
     def set_health(self, health: Health | None) -> None:
         """Say this at `/health` from now on; None: what script and settings say."""
+        self.history.note("health", health)
         self._health = health
 
     # sockets
@@ -365,6 +369,7 @@ class ScriptBrain:
         answerer = self._settings.answerer(parsed.profile)
         self._count()
         self._answerer = answerer
+        self.history.note("load", parsed)
         self.script, self.state = parsed, State()
         self._set_terms()
         self.failures.clear()
@@ -374,27 +379,35 @@ class ScriptBrain:
     def add(self, script: Any) -> int:
         """Put more rules and faults behind those that are there; counters stay."""
         added = self.script.adding(parse_script(script))
-        check_fixtures(added)
-        answerer = self._settings.answerer(added.profile)
+        self.put_script(added)
+        return len(added.rules)
+
+    def put_script(self, script: Script) -> None:
+        """Put another script in the place of this one; counters stay. Raises `ScriptError`, and nothing has changed."""
+        check_fixtures(script)
+        answerer = self._settings.answerer(script.profile)
         self._count()
         self._answerer = answerer
-        self.script = added
+        self.history.note("script", script)
+        self.script = script
         self._set_terms()
         self._changed()
-        return len(added.rules)
 
     def put_rule(self, number: int, rule: Any) -> None:
         """Put a rule in the place of rule `number` (one past the last: add it); counters stay."""
         self.script = self.script.with_rule(number, rule)
+        self.history.note("script", self.script, self.state)
 
     def heal(self) -> None:
         """No fault from now on."""
+        self.history.note("heal")
         self.state = healed(self.state)
         self._changed()
 
     def set_faults(self, faults: Any) -> int:
         """Faults for every request and connection of the session, behind all others. Raises `ScriptError`."""
         parsed: tuple[Fault, ...] = parse_faults(faults)
+        self.history.note("faults", parsed)
         self.state = with_faults(self.state, parsed)
         self._changed()
         return len(parsed)
@@ -403,9 +416,41 @@ class ScriptBrain:
         """Where all that is random begins, from now on."""
         self._count()
         self.script = dataclasses.replace(self.script, seed=seed)
+        self.history.note("script", self.script)
         self._set_terms()
 
     # asking
+
+    def spelled_out(self, script: Script) -> Script:
+        """The script with what it leaves to the server's settings (keys, limits, latency, health) said in it."""
+        own = self._settings
+        return dataclasses.replace(
+            script,
+            api_keys=(own.keys or None) if script.api_keys is None else script.api_keys,
+            limits=(None if own.limits == NO_LIMITS else own.limits) if script.limits is None else script.limits,
+            latency=(None if own.latency == INSTANT else own.latency) if script.latency is None else script.latency,
+            health=script.health or (None if own.health == "ok" else own.health),
+        )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that are served instead of the profile's; empty: the profile's."""
+        return self._settings.models
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of pages that may read the answers, instead of the profile's."""
+        return self._settings.origins
+
+    @property
+    def begun(self) -> float:
+        """The session's time of day when it began."""
+        return self._begun
+
+    @property
+    def now(self) -> float:
+        """The session's time of day, in seconds."""
+        return self._wall()
 
     def report(self) -> Mapping[str, Any]:
         """Counters and what was not used."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 
 class Gates:
-    """The barriers, by name; each exists from its first mention."""
+    """The barriers, by name; each exists from its first mention. `released` is told of every release."""
 
-    __slots__ = ("_open", "_tickets", "_waiting")
+    __slots__ = ("_open", "_released", "_tickets", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, released: Callable[[str, int | None], object] = lambda name, times: None) -> None:
+        self._released = released
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._open: set[str] = set()
         self._tickets: dict[str, int] = {}
@@ -38,6 +40,7 @@ class Gates:
 
     def release(self, name: str, times: int | None = None) -> int:
         """Open the barrier, or (given `times`) let so many through; gives how many went at once."""
+        self._released(name, times)
         queue = self._waiting.get(name, deque())
         going = [future for future in queue if not future.done()][:times]
         for future in going:
