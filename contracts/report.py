@@ -1,13 +1,12 @@
-"""What a run found, as values; the forms it is shown in are files of their own (terminal, junit, markdown, page)."""
+"""What a run found, as values. The forms it is shown in read these values (terminal, junit, markdown, page).
+
+Nothing here knows a form; `contracts.forms` knows them all.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from contracts.baseline import Baseline, Known
@@ -170,34 +169,6 @@ def summary(report: Report) -> list[str]:
     for entry in report.gone():
         lines.append(f"baseline: {entry.law} is no longer broken ({entry}); --prune-baseline takes it out")
     return [*lines, f"{report.seconds:.1f} s"]
-
-
-def write(report: Report, options: argparse.Namespace) -> None:
-    """The files that were asked for. Raises `OSError`."""
-    from contracts import junit, markdown, page, saved
-
-    forms: tuple[tuple[str | None, Callable[[], str]], ...] = (
-        (options.json, lambda: json.dumps(to_json(report), indent=2, ensure_ascii=False) + "\n"),
-        (options.junit, lambda: junit.to_junit(report)),
-        (options.markdown, lambda: markdown.to_markdown(report)),
-        (options.html, lambda: page.to_html(report)),
-    )
-    for path, text in forms:
-        if path:
-            put(path, text())
-    if options.save:
-        folder = Path(options.save)
-        folder.mkdir(parents=True, exist_ok=True)
-        for verdict in report.of("live", "client"):
-            if verdict["failure"]:
-                document = saved.to_file(verdict, report.name(verdict["target"]))
-                name = saved.file_name({**verdict, "target": report.name(verdict["target"])})
-                put(folder / name, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-
-
-def put(path: str | Path, text: str) -> None:
-    """Writes a file; a lone surrogate goes as its escape."""
-    Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def to_json(report: Report) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from contracts import baseline, report, terminal
+from contracts import baseline, forms, report, terminal
 from contracts.adapters import DEFAULT
 from contracts.checked import checked
 from contracts.connect import Unreachable, connect, require_model
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
     if known is not None:
         _keep_baseline(found, options)
     terminal.show(found)
-    report.write(found, options)
+    forms.write(found, options)
     return report.exit_code(found)
 
 
@@ -126,7 +126,7 @@ def _keep_baseline(found: report.Report, options: argparse.Namespace) -> None:
         broken = [(v["law"], found.name(v["target"]), v["reason"]) for v in found.red()]
         new = baseline.updated(new, broken, found.today)
     if options.prune_baseline or options.update_baseline:
-        report.put(new.path, baseline.to_toml(new))
+        forms.put(new.path, baseline.to_toml(new))
         found.baseline = new
 
 
