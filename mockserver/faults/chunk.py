@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.plan import Close, End, Head, Headers, Plan, Raw, Step
 from mockserver.settings import Count, Range
@@ -26,7 +27,7 @@ def chunked(plan: Plan) -> Plan:
     gone = (b"content-length", b"transfer-encoding")
 
     def head(one: Head) -> Head:
-        return dataclasses.replace(one, headers=with_headers(one.headers, without=gone))
+        return replace(one, headers=with_headers(one.headers, without=gone))
 
     return lowered(with_head(plan, head))
 
@@ -37,7 +38,7 @@ def change_chunk(plan: Plan, number: int, change: Callable[[bytes], bytes]) -> P
     found = find_event(low.steps, number)
     if found is None or not isinstance(found[1], Raw) or not _SIZE.match(found[1].data):
         return plan
-    piece = dataclasses.replace(found[1], data=change(found[1].data))
+    piece = replace(found[1], data=change(found[1].data))
     return Plan((*found[0], piece, *found[2]), Close("fin") if isinstance(low.ending, End) else low.ending)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.errors import ScriptError
 from mockserver.plan import Head, Headers, Plan
@@ -32,7 +33,7 @@ class HeaderFields(Fault):
         gone = tuple(name.encode("latin-1", "replace") for name in self.remove)
 
         def head(one: Head) -> Head:
-            return dataclasses.replace(one, headers=with_headers(one.headers, *self.set, without=gone))
+            return replace(one, headers=with_headers(one.headers, *self.set, without=gone))
 
         return with_head(plan, head)
 
@@ -54,7 +55,7 @@ class ContentType(Fault):
         kept = () if self.value is None else ((b"content-type", self.value.encode()),)
 
         def head(one: Head) -> Head:
-            return dataclasses.replace(one, headers=with_headers(one.headers, *kept, without=(b"content-type",)))
+            return replace(one, headers=with_headers(one.headers, *kept, without=(b"content-type",)))
 
         return with_head(plan, head)
 
@@ -175,5 +176,5 @@ class WrongMode(Fault):
         kind = b"application/json" if self.to == "json" else b"text/event-stream; charset=utf-8"
         new = assembled(data) if self.to == "json" else b"data: " + data.replace(b"\n", b"") + b"\n\ndata: [DONE]\n\n"
         fields = ((b"content-type", kind),)
-        other = with_head(plan, lambda one: dataclasses.replace(one, headers=with_headers(one.headers, *fields)))
+        other = with_head(plan, lambda one: replace(one, headers=with_headers(one.headers, *fields)))
         return with_body(other, new)

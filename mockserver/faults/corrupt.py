@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.errors import ScriptError
 from mockserver.plan import Body, Plan, Raw, Step
@@ -69,10 +70,10 @@ class Flip(Fault):
         if isinstance(last, Body | Raw) and not any(leaf is last for leaf in leaves(plan.steps)):
             # the point was inside a piece, which `split` has cut: put it together again
             before, at = before[:-1], at + len(last.data)
-            piece = dataclasses.replace(piece, data=last.data + piece.data)
+            piece = replace(piece, data=last.data + piece.data)
         data = bytearray(piece.data)
         data[at] ^= self.mask
-        return Plan((*before, dataclasses.replace(piece, data=bytes(data)), *after), plan.ending)
+        return Plan((*before, replace(piece, data=bytes(data)), *after), plan.ending)
 
     def _at_rate(self, plan: Plan, rng: Random) -> Plan:
         rate = self.rate or 0.0
@@ -90,7 +91,7 @@ class Flip(Fault):
             data = bytearray(leaf.data)
             for at in places:
                 data[at] ^= self.mask
-            return (dataclasses.replace(leaf, data=bytes(data)),)
+            return (replace(leaf, data=bytes(data)),)
 
         steps = each(plan.steps, strike)
         return Plan(steps, plan.ending) if struck else plan

@@ -8,11 +8,12 @@ of body bytes mean the same above and below HTTP.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from mockserver.lower import lower
 from mockserver.plan import Body, Ending, Head, Headers, Plan, Raw, Repeat, Step, Wait
@@ -75,7 +76,7 @@ def with_payload(leaf: Body | Raw, data: bytes) -> Body | Raw:
         extension = leaf.data[: begin - 2].partition(b";")
         size = b"%x" % len(data) + extension[1] + extension[2]
         return Raw(size + b"\r\n" + data + b"\r\n" if data else b"", leaf.mark)
-    return dataclasses.replace(leaf, data=leaf.data[:begin] + data + leaf.data[end:])
+    return replace(leaf, data=leaf.data[:begin] + data + leaf.data[end:])
 
 
 def body_bytes(leaf: Leaf) -> int:
@@ -155,7 +156,7 @@ def _through(step: Repeat, amount: int, measure: Measure, before: list[Step], re
 def _halves(leaf: Leaf, amount: int, measure: Measure) -> tuple[Step, Step]:
     assert isinstance(leaf, Body | Raw)  # only these measure more than 1
     at = amount + (span(leaf)[0] if measure is body_bytes else 0)
-    return dataclasses.replace(leaf, data=leaf.data[:at]), dataclasses.replace(leaf, data=leaf.data[at:])
+    return replace(leaf, data=leaf.data[:at]), replace(leaf, data=leaf.data[at:])
 
 
 def split_head(steps: Steps) -> tuple[Steps, Steps]:
@@ -244,7 +245,7 @@ def resized(before: Plan, steps: Steps, ending: Ending | None = None) -> Plan:
     def one(leaf: Leaf) -> Iterable[Step]:
         if isinstance(leaf, Head):
             length = str(int(old)).encode()
-            return (dataclasses.replace(leaf, headers=tuple(_relength(leaf.headers, length, int(new)))),)
+            return (replace(leaf, headers=tuple(_relength(leaf.headers, length, int(new)))),)
         if isinstance(leaf, Raw) and is_head(leaf):
             data = _LENGTH.sub(lambda seen: seen[1] + (b"%d" % new if int(seen[2]) == old else seen[2]), leaf.data)
             return (Raw(data, leaf.mark),)
@@ -290,5 +291,5 @@ def with_body(plan: Plan, data: bytes, mark: str = "") -> Plan:
                 found.append(leaf)
         elif not placed:
             placed = True
-            found.append(dataclasses.replace(with_payload(leaf, data), mark=mark))
+            found.append(replace(with_payload(leaf, data), mark=mark))
     return resized(plan, tuple(found) if placed else (*found, Body(data, mark)))

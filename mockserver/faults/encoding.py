@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.plan import Body, Head, Plan, Step
 from mockserver.settings import Range
@@ -49,7 +50,7 @@ class Gzip(Fault):
         if first_head(plan) is None or total(plan.steps, wire_bytes) > 1 << 26:
             return plan
         if self.form != "undeclared":
-            plan = with_head(plan, lambda one: dataclasses.replace(one, headers=with_headers(one.headers, _DECLARED)))
+            plan = with_head(plan, lambda one: replace(one, headers=with_headers(one.headers, _DECLARED)))
         if self.form == "plain":
             return plan
         if self.form == "right":
@@ -92,7 +93,7 @@ class Charset(Fault):
         def head(one: Head) -> Head:
             kind = next((value for name, value in one.headers if name.lower() == b"content-type"), b"application/json")
             value = kind.partition(b";")[0] + b"; charset=" + self.declared.encode()
-            return dataclasses.replace(one, headers=with_headers(one.headers, (b"content-type", value)))
+            return replace(one, headers=with_headers(one.headers, (b"content-type", value)))
 
         plan = with_head(plan, head)
         if self.encoded is None:
@@ -102,7 +103,7 @@ class Charset(Fault):
         def again(leaf: Leaf) -> Iterable[Step]:
             if isinstance(leaf, Body):
                 text = leaf.data.decode("utf-8", "replace")
-                return (dataclasses.replace(leaf, data=text.encode(codec, "replace")),)
+                return (replace(leaf, data=text.encode(codec, "replace")),)
             return (leaf,)
 
         return resized(plan, each(plan.steps, again))

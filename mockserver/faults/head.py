@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.plan import Close, End, Ending, Plan, Raw, Step
 from mockserver.settings import Count, Range
@@ -153,9 +154,7 @@ class DuplicateHeader(Fault):
         more = values[:1] if self.value is None else [self.value.encode("latin-1", "replace")]
         if not more:
             return plan
-        return with_head(
-            plan, lambda one: dataclasses.replace(one, headers=(*one.headers, *((name, value) for value in more)))
-        )
+        return with_head(plan, lambda one: replace(one, headers=(*one.headers, *((name, value) for value in more))))
 
 
 @fault("huge-header", "head", bytes=70_000)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from mockserver.errors import ScriptError
 from mockserver.plan import Head, Headers, Plan
 from mockserver.settings import Count, Positive, Seconds
@@ -74,7 +76,7 @@ class RateLimitHeaders(Fault):
         fields = _limit_fields(self.limit, self.remaining, self.reset)
 
         def head(one: Head) -> Head:
-            return dataclasses.replace(one, headers=with_headers(one.headers, *fields))
+            return replace(one, headers=with_headers(one.headers, *fields))
 
         return with_head(plan, head)
 

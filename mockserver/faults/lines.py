@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Literal
+
+from msgspec.structs import replace
 
 from mockserver.plan import Body, Plan, Raw, Step, Wait
 from mockserver.settings import Range, Seconds
@@ -53,7 +54,7 @@ class Newlines(Fault):
             new = _END.sub(turn, data)
             if self.split and new.endswith(b"\r\n"):
                 wait = (Wait(self.gap),) if self.gap else ()
-                return (with_payload(leaf, new[:-1]), *wait, dataclasses.replace(with_payload(leaf, new[-1:]), mark=""))
+                return (with_payload(leaf, new[:-1]), *wait, replace(with_payload(leaf, new[-1:]), mark=""))
             return (with_payload(leaf, new),)
 
         return resized(plan, each(plan.steps, change))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated
+
+from msgspec.structs import replace
 
 from mockserver.plan import Body, Plan, Raw, Repeat, Step, Wait
 from mockserver.settings import Positive, Range, Seconds
@@ -234,7 +235,7 @@ def sliced(leaf: Leaf, size: int) -> tuple[Leaf, ...]:
     cuts = [*range(0, end, size), *([end] if end < len(leaf.data) else []), len(leaf.data)]
     pairs = itertools.pairwise(cuts)
     mark = leaf.mark or ("head" if is_head(leaf) else "")
-    return tuple(dataclasses.replace(leaf, data=leaf.data[begin:stop], mark=mark) for begin, stop in pairs)
+    return tuple(replace(leaf, data=leaf.data[begin:stop], mark=mark) for begin, stop in pairs)
 
 
 def gapped(steps: Steps, gap: float) -> Steps:

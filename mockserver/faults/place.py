@@ -12,10 +12,11 @@ next place inside a UTF-8 character (after its first byte), inside `data:` (afte
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from mockserver.errors import ScriptError
 from mockserver.plan import Plan, Wait
@@ -101,5 +102,5 @@ def _inside(parts: tuple[Steps, Steps], spot: re.Pattern[bytes]) -> tuple[Steps,
     before, leaf, after = found
     seen = spot.search(payload(leaf))
     at = span(leaf)[0] + (seen.end() if seen else 0)
-    left, right = (dataclasses.replace(leaf, data=data) for data in (leaf.data[:at], leaf.data[at:]))
+    left, right = (replace(leaf, data=data) for data in (leaf.data[:at], leaf.data[at:]))
     return (*before, left), (right, *after)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mockserver.filled import Blank, Filled
 from mockserver.flow import CREATED, ID, Flow, Layout
-from mockserver.plan import Body, End, Head, Headers, Plan
+from mockserver.plan import Body, Head, Headers, Plan
 
 HOLES = {"id": ID, "created": CREATED}
-_END = End()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Account:
 class Prepared:
     """A response with holes: a `whole` one has its length told in the head, a stream is a `Flow`.
 
-    `layouts`: those of the stream, by how long the id and the time of creation are.
+    `layouts` of the stream, `blanks` of the whole answer: by how long the id and the time of creation are.
     """
 
     status: int
@@ -38,18 +38,26 @@ class Prepared:
     head: Head
     account: Account | None = None
     layouts: dict[tuple[int, int], Layout] = field(default_factory=dict, repr=False, compare=False)
+    blanks: dict[tuple[int, int], Blank] = field(default_factory=dict, repr=False, compare=False)
 
     def fill(self, identity: bytes, created: bytes) -> Plan:
         """The plan for one request."""
-        if self.whole:
-            data = self.parts[0][0].replace(ID, identity).replace(CREATED, created)
-            length = (b"content-length", b"%d" % len(data))
-            return Plan((Head(self.status, (length, *self.headers)), Body(data)), _END)
         sizes = (len(identity), len(created))
+        if self.whole:
+            blank = self.blanks.get(sizes)
+            if blank is None:
+                blank = self.blanks[sizes] = self._blank(*sizes)
+            return Filled(blank, identity, created).plan()
         layout = self.layouts.get(sizes)
         if layout is None:
             layout = self.layouts[sizes] = Layout(self.parts, *sizes)
-        return Flow(self.head, layout, identity, created).plan(_END)
+        return Flow(self.head, layout, identity, created).plan()
+
+    def _blank(self, identity: int, created: int) -> Blank:
+        data = self.parts[0][0]
+        size = len(data) + data.count(ID) * (identity - len(ID)) + data.count(CREATED) * (created - len(CREATED))
+        head = Head(self.status, ((b"content-length", b"%d" % size), *self.headers))
+        return Blank(head, data, self.account)
 
 
 def prepare(plan: Plan, account: Account | None = None) -> Prepared:

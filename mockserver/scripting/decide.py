@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.errors import ScriptError
@@ -45,8 +48,7 @@ OVERRIDE = b"x-inferneo-fault"
 """The request header that carries faults for this one request; only heeded where the caller says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """`rule` and `reply` (its index) are None where no rule, or no reply of it, answered. `faults`: those that had an
     effect. `connection`: how the connection is treated from now on. `failure`: a sentence that must fail the test, or
     None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import Struct
 
 from mockserver.faults import Fault
 from mockserver.scripting.script import Script
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class State:
+
+class State(Struct, frozen=True, gc=False):
     """`hits`: calls per rule, by its label (`Script.label`). `fired`: the faults that had an effect, by their place
     (`flaky.faults[0][1]`). `started`: `Request.received` of the session's first request, None before it. `requests`
     and `unmatched` count. `healed`: no fault is in force any more. `faults`: those of the door, for every request,
     behind all others. `named`: the named states that rules set.
     """
 
-    hits: Mapping[str, int] = field(default_factory=dict)
+    hits: Mapping[str, int] = NOTHING
     fired: frozenset[str] = frozenset()
     started: float | None = None
     requests: int = 0
     unmatched: int = 0
     healed: bool = False
     faults: tuple[Fault, ...] = ()
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = NOTHING
 
 
 def healed(state: State) -> State:

@@ -11,10 +11,12 @@ import asyncio
 import json
 import logging
 import urllib.parse
+from functools import lru_cache
 from typing import Any
 
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.errors import PlanError
+from mockserver.filled import END, Filled
 from mockserver.lower import Framer
 from mockserver.model.answer import with_headers
 from mockserver.plan import Body, Close, Head, Plan
@@ -115,7 +117,7 @@ class App:
             path,
             scope.get("raw_path") or b"",
             scope["query_string"],
-            tuple(scope["headers"]),
+            tuple(scope["headers"]) if wire is None else wire.fields(scope["headers"]),
             body,
             scope["http_version"],
             name,
@@ -151,6 +153,14 @@ class App:
             treat(exchange, wire, connection)
         plan = exchange.plan
         wire.resume_reading()
+        answer = plan.steps
+        if isinstance(answer, Filled) and plan.ending is END and not (wire.paused or wire.lost) and _kept(wire, scope):
+            data = answer.wire(self._date())
+            if data is not None:
+                wire.send(data)
+                journal.close(exchange, "end", len(data), clock.now() - exchange.started)
+                wire.finish(True)
+                return None
         framer = Framer(scope["method"], scope["http_version"], wire.keep_alive, self._date())
         if not (wire.paused or wire.lost):
             data = whole(plan, framer)
@@ -231,12 +241,22 @@ class Broken:
         self.plan = refusal(f"the fake server could not decide: {type(problem).__name__}: {problem}", "handler_error")
 
 
+def _kept(wire: Wire, scope: Any) -> bool:
+    """Whether the response is one to a POST of HTTP/1.1 that keeps its connection."""
+    return scope["method"] == "POST" and scope["http_version"] == "1.1" and wire.keep_alive
+
+
 def place(path: str, wire: Wire | None) -> tuple[str, str]:
     """The session and the path in it: of `/@NAME/rest`, else of a listener of its own, else the default one."""
     if path.startswith("/@"):
-        name, _, rest = path[2:].partition("/")
-        return name, "/" + rest
+        return _parted(path)
     return (wire.session or "" if wire is not None else ""), path
+
+
+@lru_cache(maxsize=1024)
+def _parted(path: str) -> tuple[str, str]:
+    name, _, rest = path[2:].partition("/")
+    return name, "/" + rest
 
 
 def treat(exchange: Exchange, wire: Wire, connection: ConnectionPlan) -> None:

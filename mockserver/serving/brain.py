@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
@@ -197,7 +199,7 @@ class ScriptBrain:
             return Decision(who)
         decision = self._decided(request)
         if decision.coming is not None:
-            return dataclasses.replace(decision, admitted=who)
+            return replace(decision, admitted=who)
         return self._served(request, decision, who)
 
     def _decided(self, request: Request) -> Decision:
@@ -219,11 +221,11 @@ class ScriptBrain:
         if served.turn is not None:
             number, running = served.turn.number, served.turn.start is not None
             ticket = self._tickets[number] = Ticket(number, served.waits, running, self._leave)
-        return dataclasses.replace(decision, plan=served.plan, ticket=ticket)
+        return replace(decision, plan=served.plan, ticket=ticket)
 
     def note(self, request: Request, before: Decision, decision: Decision, fired: frozenset[str]) -> Decision:
         """The decision that an asynchronous function was asked for, as it is played; `before`: what was known of it."""
-        self.state = dataclasses.replace(self.state, fired=self.state.fired | fired)
+        self.state = replace(self.state, fired=self.state.fired | fired)
         if decision.failure is not None:
             self.failures.append(decision.failure)
         return decision if before.admitted is None else self._served(request, decision, before.admitted)
@@ -327,7 +329,7 @@ class ScriptBrain:
             self._fired(lambda fault: fault.connect(ORDERLY) != ORDERLY)
             if self.state.started is None:
                 # No request may ever come through, and `when.until` has to end some time.
-                self.state = dataclasses.replace(self.state, started=now)
+                self.state = replace(self.state, started=now)
         return plan
 
     def listening(self, now: float) -> ConnectionPlan:
@@ -350,7 +352,7 @@ class ScriptBrain:
             for number, fault in enumerate(faults)
             if which(fault)
         }
-        self.state = dataclasses.replace(self.state, fired=self.state.fired | places)
+        self.state = replace(self.state, fired=self.state.fired | places)
 
     def fresh(self) -> ScriptBrain:
         """A brain with the same settings, as at the beginning."""

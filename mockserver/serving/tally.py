@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise, repeat
 
+from mockserver.filled import Filled
 from mockserver.flow import Flow
 from mockserver.lower import Framer, lower_steps
 from mockserver.model.frames import SOCKET, Frames
@@ -44,10 +45,15 @@ class Tally:
         if exchange.counted:
             return
         exchange.counted = True
-        if exchange.request.method != "POST" or exchange.status != 200:
+        if exchange.request.method != "POST":
             return
-        cost = self._account(exchange)
-        if cost is None:
+        steps = exchange.plan.steps
+        if isinstance(steps, Filled):
+            status, cost = steps.blank.head.status, steps.blank.account
+        else:
+            status = exchange.status or 0
+            cost = self._account(exchange) if status == 200 else None
+        if status != 200 or cost is None:
             return
         seconds, ticket = exchange.seconds, exchange.ticket
         tokens, due = measure(exchange, cost, () if ticket is None else ticket.waits)
@@ -112,7 +118,7 @@ def measure(exchange: Exchange, cost: Account, waits: tuple[float, ...]) -> tupl
     """
     whole = exchange.ended == "end"
     steps = exchange.plan.steps
-    due = () if len(steps) == 2 and type(steps) is tuple else times_of(exchange.plan)
+    due = () if len(steps) == 2 and not isinstance(steps, Flow) else times_of(exchange.plan)
     if not due:
         tokens = cost.tokens if whole else 0
         return tokens, list(accumulate(waits[:tokens])) if waits else ()

@@ -22,7 +22,7 @@ import contextlib
 import socket
 import struct
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from mockserver.connection import ORDERLY, ConnectionPlan
@@ -62,6 +62,7 @@ class Wire:
 
     __slots__ = (
         "_cycle",
+        "_fields",
         "_protocol",
         "_refused",
         "_timer",
@@ -84,6 +85,7 @@ class Wire:
         self._protocol = protocol
         self._transport = transport
         self._cycle: Any = None
+        self._fields: tuple[Sequence[tuple[bytes, bytes]], tuple[tuple[bytes, bytes], ...]] = ((), ())
         self._timer: asyncio.TimerHandle | None = None
         self.connection = connection
         self.session = session
@@ -116,6 +118,17 @@ class Wire:
     def keep_alive(self) -> bool:
         """Whether the request lets the connection stay open after its response (RFC 9112, 9.3)."""
         kept: bool = self._protocol.wire_keeps(self._cycle)
+        return kept
+
+    def fields(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+        """The header fields of a request, to be kept: those of the request before, where they say the same.
+
+        A client mostly says the same again, and journals keep thousands of requests.
+        """
+        before, kept = self._fields
+        if headers != before:
+            kept = tuple(headers)
+            self._fields = headers, kept
         return kept
 
     # how it is treated

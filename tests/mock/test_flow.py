@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 import threading
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from test_play import PaperClock, PaperWire
 
 from mockserver.faults import kinds, parse_fault
@@ -218,7 +218,7 @@ def test_a_flow_of_two_steps_is_not_taken_for_a_whole_response() -> None:
     """Its length is not told in its head; it goes the way of streams."""
     flow = Flow(Head(200), Layout(((b"x", ""),), 1, 1), b"i", b"c")
     assert whole(flow.plan(), Framer("POST", "1.1", True, b"")) is None
-    assert dataclasses.replace(flow.plan(), ending=Stall()).steps == flow
+    assert replace(flow.plan(), ending=Stall()).steps == flow
 
 
 def on_loop(run: Any) -> Any:
