@@ -98,6 +98,22 @@ def _explain(options: argparse.Namespace) -> Any:
     return found if options.json else found["text"]
 
 
+def _clock(options: argparse.Namespace) -> Any:
+    for name in ("advance", "freeze", "set", "run"):
+        value = getattr(options, f"clock_{name}")
+        if value is not None:
+            change = {name: None if value == "now" else _number_or_text(value)}
+            return ask(options, "PUT", "/clock", json.dumps(change).encode())
+    return ask(options, "GET", "/clock")
+
+
+def _number_or_text(value: Any) -> Any:
+    try:
+        return value if isinstance(value, bool) else float(value)
+    except ValueError:
+        return value
+
+
 def _faults(options: argparse.Namespace) -> Any:
     data = options.faults.encode() if options.faults.lstrip()[:1] in ("[", "{") else _read(options.faults)
     return ask(options, "PUT", "/faults", data)
@@ -111,6 +127,7 @@ ACTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "faults": ("faults for every request, as JSON or a file", _faults),
     "heal": ("no fault from now on", lambda options: ask(options, "POST", "/heal")),
     "seed": ("where chance comes from", lambda options: ask(options, "PUT", "/seed", str(options.seed).encode())),
+    "clock": ("the session's own time: show, stop, set, advance", _clock),
     "release": (
         "let go what waits at a barrier",
         lambda options: ask(
@@ -123,15 +140,21 @@ ACTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of every action."""
-    add = parser.add_argument
-    add("--url", default=environment(URL, "http://127.0.0.1:8000"), help=f"the server (%(default)s; {URL})")
-    add("--session", default="", metavar="NAME", help="the session; without it the default one")
-    add("--token", default=environment(TOKEN, ""), help=f"the server's --admin-token ({TOKEN})")
+    """The options of every action. Those of the server may stand before the action or behind it."""
+    url, token = environment(URL, "http://127.0.0.1:8000"), environment(TOKEN, "")
+    behind = argparse.ArgumentParser(add_help=False)
+    for add, given in ((parser.add_argument, True), (behind.add_argument, False)):
+        for name, default, words in (
+            ("--url", url, f"the server ({url.replace('%', '%%')}; {URL})"),
+            ("--session", "", "the session; without it the default one"),
+            ("--token", token, f"the server's --admin-token ({TOKEN})"),
+        ):
+            add(name, default=default if given else argparse.SUPPRESS, metavar=name[2:].upper(), help=words)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     made = {}
     for name, (words, _) in ACTIONS.items():
-        made[name] = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        told = f"{words[0].upper()}{words[1:]}."
+        made[name] = actions.add_parser(name, parents=[behind], help=words, description=told)
     made["script"].add_argument("--put", metavar="FILE", help="another script (YAML or JSON; - for stdin)")
     made["script"].add_argument("--add", metavar="FILE", help="more rules behind those there")
     journal = made["journal"].add_argument
@@ -158,6 +181,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     explain("--json", action="store_true", help="all of it as JSON")
     made["faults"].add_argument("faults", metavar="JSON|FILE", help="a fault, or a list of them")
     made["seed"].add_argument("seed", type=int)
+    clock = made["clock"].add_mutually_exclusive_group().add_argument
+    clock("--advance", dest="clock_advance", metavar="SECONDS", help="so many seconds pass at once")
+    clock("--freeze", dest="clock_freeze", metavar="AT", nargs="?", const="now", help="it stands, at AT or now")
+    clock("--set", dest="clock_set", metavar="AT", help="it is AT now: 2026-12-31T23:59:59Z, or Unix seconds")
+    clock("--run", dest="clock_run", action="store_const", const=True, help="it goes on from where it stands")
     made["release"].add_argument("barrier", nargs="?", default="hold", help="its name (%(default)s)")
     made["release"].add_argument(
         "--times", type=int, default=None, help="let only so many go; without it: all, for good"

@@ -113,6 +113,16 @@ def changed(terms: Terms, books: Books, now: float) -> tuple[Books, tuple[int, .
     return Books(load=load), started
 
 
+def moved(books: Books, by: float) -> Books:
+    """The books as if all in them had happened `by` seconds later (below 0: earlier)."""
+    meters = {
+        account: Meter({name: replace(bucket, at=bucket.at + by) for name, bucket in meter.buckets.items()})
+        for account, meter in books.meters.items()
+    }
+    turns = tuple(turn if turn.start is None else replace(turn, start=turn.start + by) for turn in books.load.turns)
+    return Books(meters, Load(turns, books.load.numbered), books.prompts)
+
+
 def _status(plan: Plan) -> int:
     return next((step.status for step in plan.steps if isinstance(step, Head)), 0)
 

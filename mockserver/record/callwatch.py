@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mockserver.record.journal import Exchange
-from mockserver.record.verdict import Limits, Saw, Verdict, judge
+from mockserver.record.verdict import Limits, Passed, Saw, Verdict, judge, real
 
 if TYPE_CHECKING:
     from mockserver.serving.session import Session
@@ -33,6 +33,7 @@ class CallWatch:
         self._volatile = volatile
         self._after = 0
         self._exchanges: tuple[Exchange, ...] = ()
+        self._passed: Passed = real
         self._told = False
         self._value: Any = None
         self._error: BaseException | None = None
@@ -129,6 +130,7 @@ class CallWatch:
 
     def _collect(self) -> None:
         self._exchanges = tuple(one for one in self._session.journal if one.number > self._after)
+        self._passed = self._session.clock.passed
 
     @property
     def attempts(self) -> int:
@@ -147,7 +149,7 @@ class CallWatch:
 
     def verdict(self) -> Verdict:
         """Was the client right? `assert call.verdict()`."""
-        return judge(self.name, self._exchanges, self.saw, self._limits, self._volatile)
+        return judge(self.name, self._exchanges, self.saw, self._limits, self._volatile, self._passed)
 
 
 def piece_text(piece: Any) -> str | None:

@@ -103,8 +103,17 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.ok
 
+    def check(self) -> Verdict:
+        """Itself, where it is ok. Else raises `AssertionError` with every finding, where `assert` would shorten it."""
+        __tracebackhide__ = True
+        if not self.ok:
+            raise AssertionError(str(self))
+        return self
+
     def __repr__(self) -> str:
-        return f"<Verdict {self}>"
+        """One short line, for pytest shows no more of it; the whole is in the report's section `inferneo_mock`."""
+        found = f": {', '.join(self.ids)}" if self.findings else ""
+        return f"<Verdict on {self.name!r}, {self.attempts} attempts: {'ok' if self.ok else 'not ok'}{found}>"
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {finding}" for finding in self.findings)
@@ -120,6 +129,15 @@ class Verdict:
         }
 
 
+Passed = Callable[[float, float], float]
+"""Seconds between two times of the server's monotonic clock, as the session counts them."""
+
+
+def real(begin: float, end: float) -> float:
+    """`Passed` where no test has moved the session's clock."""
+    return end - begin
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One call and all that is known of it, with what was sent in each attempt worked out once."""
@@ -128,6 +146,7 @@ class Case:
     sent: tuple[Sent, ...]
     saw: Saw
     limits: Limits
+    passed: Passed
 
     @property
     def last(self) -> Sent:
@@ -228,7 +247,7 @@ def ignored_retry_after(case: Case) -> str:
     """The server said when to come back, and the client came before."""
     for number, exchange, told, after in case.retries():
         wanted = retry_after(told)
-        waited = after.started - exchange.started - exchange.seconds
+        waited = case.passed(exchange.started + exchange.seconds, after.started)
         if wanted is not None and waited < wanted - max(SLACK, wanted * 0.05):
             return f"attempt {number} was told to wait {wanted:g} s, attempt {number + 1} came after {waited:.2f} s"
     return ""
@@ -267,7 +286,7 @@ def retry_storm(case: Case) -> str:
 
 def no_pause(case: Case) -> str:
     """Attempts one upon the other."""
-    waits = [after.started - one.started - one.seconds for _, one, told, after in case.retries()]
+    waits = [case.passed(one.started + one.seconds, after.started) for _, one, _, after in case.retries()]
     if len(waits) >= 3 and max(waits) < 0.01:
         return f"{len(waits)} retries, none of them more than {max(waits) * 1000:.0f} ms after the failure"
     return ""
@@ -415,6 +434,7 @@ def judge(
     saw: Saw,
     limits: Limits = Limits(),
     volatile: Sequence[str] = VOLATILE,
+    passed: Passed = real,
 ) -> Verdict:
     """The verdict on what the exchanges of one call of the user were and what the user saw.
 
@@ -426,7 +446,7 @@ def judge(
         findings.append(Finding("no-request", "nothing came to the session inside the block"))
     for number, call in enumerate(calls):
         about = saw if number == len(calls) - 1 else Saw(True, pieces=()) if call.answered else Saw()
-        case = Case(call, tuple(sent_of(one) for one in call.attempts), about, limits)
+        case = Case(call, tuple(sent_of(one) for one in call.attempts), about, limits, passed)
         for key, law in FINDINGS.items():
             evidence = law.judge(case)
             if evidence and not (key == "unreported" and number < len(calls) - 1):

@@ -21,6 +21,7 @@ from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
 from mockserver.model.admission import Books, Pass, Terms, admit, leave, serve
 from mockserver.model.admission import changed as changed_terms
+from mockserver.model.admission import moved as moved_books
 from mockserver.model.answer import Answerer
 from mockserver.model.frames import SOCKET
 from mockserver.model.keys import Key, check
@@ -46,6 +47,7 @@ from mockserver.scripting.state import State, healed, unused_faults, unused_rule
 from mockserver.scripting.view import View
 from mockserver.serving.doorkeeper import is_loopback
 from mockserver.serving.gates import Gates
+from mockserver.serving.sessionclock import SessionClock
 from mockserver.serving.tally import Tally
 
 NOTHING = Metrics()
@@ -134,7 +136,8 @@ class ScriptBrain:
     """The decisions of one session. `wall` is the time of day in seconds, for what a reply says of it.
 
     `overrides`: whether a request of this host may carry faults in `X-Inferneo-Fault`. `changed` is called after every
-    arming. `exchanges` gives those of the session's journal, for the counters.
+    arming. `exchanges` gives those of the session's journal, for the counters. `clock`: the session's own time, once a
+    test has touched it.
     """
 
     __slots__ = (
@@ -149,6 +152,7 @@ class ScriptBrain:
         "_terms",
         "_tickets",
         "_wall",
+        "clock",
         "failures",
         "gates",
         "history",
@@ -169,6 +173,7 @@ class ScriptBrain:
         self._exchanges = exchanges
         self._settings = settings
         self._wall = wall
+        self.clock: SessionClock | None = None
         self.overrides = overrides
         self.script = settings.read()
         check_fixtures(self.script)
@@ -324,6 +329,7 @@ class ScriptBrain:
 
     def connection(self, connection: int, now: float) -> ConnectionPlan:
         """How the accepted connection number `connection` is treated; `now` is monotonic."""
+        now = now if self.clock is None else self.clock.elapsed(now)
         plan = self._treatment(connection, now)
         if plan is not ORDERLY:
             self._fired(lambda fault: fault.connect(ORDERLY) != ORDERLY)
@@ -334,6 +340,7 @@ class ScriptBrain:
 
     def listening(self, now: float) -> ConnectionPlan:
         """How the port listens from now on."""
+        now = now if self.clock is None else self.clock.elapsed(now)
         plan = self._treatment(1, now)
         if plan.listen != "open":
             self._fired(lambda fault: fault.connect(ORDERLY).listen != "open")
@@ -356,7 +363,8 @@ class ScriptBrain:
 
     def fresh(self) -> ScriptBrain:
         """A brain with the same settings, as at the beginning."""
-        return ScriptBrain(self._settings, self._wall, self.overrides, self._changed, self._exchanges)
+        wall = self._wall if self.clock is None else self.clock.wall
+        return ScriptBrain(self._settings, wall, self.overrides, self._changed, self._exchanges)
 
     # arming
 
@@ -421,6 +429,18 @@ class ScriptBrain:
         self.history.note("script", self.script)
         self._set_terms()
 
+    def change_clock(self, change: Callable[[SessionClock], None]) -> SessionClock:
+        """Change the session's own time; it lives by it from now on. What raises has changed nothing."""
+        clock = self.clock or SessionClock(self._wall)
+        before = clock.time()
+        change(clock)
+        if (back := clock.time() - before) < 0:
+            self._books = moved_books(self._books, back)
+            self._begun += back
+        self.clock, self._wall = clock, clock.time
+        self._changed()
+        return clock
+
     # asking
 
     def spelled_out(self, script: Script) -> Script:
@@ -477,4 +497,6 @@ class ScriptBrain:
 
     def preview(self, request: Request) -> Preview:
         """What `request` would get now, and why; nothing changes."""
-        return preview(self.script, self.state, request, self.answer)
+        now = time.monotonic()
+        asked = dataclasses.replace(request, received=now if self.clock is None else self.clock.elapsed(now))
+        return preview(self.script, self.state, asked, self.answer)

@@ -12,6 +12,8 @@
     PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
     PUT    health    "ok", "loading" or "unhealthy": what /health says; null: what script and server say
     PUT    seed      a number: where chance comes from
+    GET    clock     the session's own time: {"now", "at", "frozen"}
+    PUT    clock     {"advance": seconds}, {"freeze": null|moment}, {"set": moment} or {"run": true}
     PUT    keys      a list of API keys: requests with one of them, and no prefix, are this session's
     POST   release   {"barrier", "times"}: let go what a rule holds   -> {"released": n}
     POST   explain   {"method", "path", "headers", "body"}: every rule, every field, the plan and its timeline
@@ -42,6 +44,7 @@ from mockserver.request import Request
 from mockserver.scripting.script import parse_script_text
 from mockserver.serving.brain import ScriptBrain
 from mockserver.serving.doorkeeper import chosen
+from mockserver.serving.sessionclock import SessionClock, change_clock, change_of
 from mockserver.serving.sessions import SessionCore, Sessions
 from mockserver.suggest import unknown
 
@@ -236,6 +239,16 @@ async def put_seed(request: HttpRequest, session: SessionCore, brain: ScriptBrai
     return answer({"seed": seed})
 
 
+async def get_clock(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """The session's time."""
+    return answer((brain.clock or SessionClock()).to_json())
+
+
+async def put_clock(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """Stop, set or advance the session's time."""
+    return answer(change_clock(session, change_of(await _json(request))).to_json())
+
+
 async def put_health(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """What `/health` says."""
     health = await _json(request)
@@ -289,6 +302,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("PUT", "/faults"): put_faults,
     ("PUT", "/seed"): put_seed,
     ("PUT", "/health"): put_health,
+    ("GET", "/clock"): get_clock,
+    ("PUT", "/clock"): put_clock,
     ("POST", "/release"): release,
     ("POST", "/explain"): explain,
     ("POST", "/plan"): plan,

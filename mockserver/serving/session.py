@@ -24,6 +24,7 @@ from mockserver.scripting.preview import Preview
 from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script
 from mockserver.scripting.view import View
+from mockserver.serving.sessionclock import Clock
 
 if TYPE_CHECKING:
     from mockserver.record.callwatch import CallWatch
@@ -133,6 +134,11 @@ class Session:
         """Where all that is random begins, from now on."""
         self._server.run(self.brain.reseed, seed)
         return self
+
+    @property
+    def clock(self) -> Clock:
+        """The session's own time: `session.clock.advance(30)`, `.freeze(at=...)`, `.set(...)`, `.run()`."""
+        return Clock(self._server, self.name)
 
     def close(self) -> None:
         """Forget the session; its own listener, if it has one, closes."""

@@ -119,6 +119,19 @@ def test_ctl_says_what_the_server_refuses(
     assert told.count("\n") == 1
 
 
+def test_ctl_takes_its_options_behind_the_action_too(
+    server: MockServer, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As people write them; those behind win, those before are not forgotten."""
+    session.on(chat(), name="mine").reply("x")
+    words = ["--url", server.url, "--session", session.name, "--token", "t"]
+    for order in (["ctl", "explain", *words], ["ctl", *words, "explain"], ["ctl", *words[:2], "explain", *words[2:]]):
+        assert cli.main([*order, "--text", "Hi"]) == 0
+        assert "answered by rule mine" in capsys.readouterr().out
+    assert cli.main(["ctl", "--session", "other", "state", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["session"] == session.name
+
+
 def test_ctl_says_where_nothing_answers(capsys: pytest.CaptureFixture[str]) -> None:
     """No server, and no fake one."""
     with pytest.raises(SystemExit):

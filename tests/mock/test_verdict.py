@@ -232,7 +232,10 @@ def test_the_report_says_id_evidence_and_advice() -> None:
         "call 'summary', 2 attempts: not ok\n  ignored-retry-after (fail): attempt 1 was told to wait 2 s, attempt 2 "
         "came after 0.50 s. Wait at least as long as Retry-After says, or give up where that is too long"
     )
-    assert repr(found) == f"<Verdict {found}>"
+    assert repr(found) == "<Verdict on 'summary', 2 attempts: not ok: ignored-retry-after>"
+    with pytest.raises(AssertionError) as caught:
+        found.check()
+    assert str(caught.value) == str(found)
     assert found.to_json() == {
         "call": "summary",
         "ok": False,
