@@ -103,7 +103,7 @@ def decide(
             return after, Decision(_refusal(500, failure, "script_exhausted"), label, call=call, failure=failure)
         reply_index, fault_index = rule.reply_index(position), rule.fault_index(position)
         reply = None if reply_index is None else rule.replies[reply_index]
-        if fault_index is not None:
+        if fault_index is not None and (state.healed is None or label not in state.healed.rules):
             own, lists = rule.faults[fault_index], f"{label}.faults[{fault_index}]"
     elif script.is_strict and not _always_answered(request):
         return _unmatched(
@@ -122,7 +122,7 @@ def decide(
             return after, Decision(Plan(()), label, reply_index, call, hold=hold, coming=Coming(made, scene, answer))
         reply = made
     plan = answer(request, reply)
-    if not (own or script.faults or state.faults or extra) or (state.healed and not extra):
+    if not (own or state.faults or extra) and _over(script, state):
         return after, Decision(plan, label, reply_index, call, hold=hold, said=reply)
     return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold, reply)
 
@@ -146,10 +146,10 @@ class _Scene:
         state, request = self.state, self.request
         seconds = request.received - (request.received if state.started is None else state.started)
         work = _Work(plan, self.script.seed)
-        if not state.healed:
-            work.strike(self.own, self.lists, self.call, seconds)
-            work.strike(self.script.faults, "faults", state.requests, seconds, request.connection)
-            work.strike(state.faults, "door", state.requests, seconds, request.connection)
+        first = 0 if state.healed is None else state.healed.faults
+        work.strike(self.own, self.lists, self.call, seconds)
+        work.strike(self.script.faults, "faults", state.requests, seconds, request.connection, first)
+        work.strike(state.faults, "door", state.requests, seconds, request.connection)
         work.strike(self.extra, "request", state.requests, seconds)
         fired = state.fired | work.places if work.places - state.fired else state.fired
         after = State(
@@ -213,9 +213,15 @@ class _Work:
         self.faults: list[Fault] = []
         self.places: set[str] = set()
 
-    def strike(self, faults: Faults, where: str, call: int, seconds: float, connection: int | None = None) -> None:
-        """Apply those of `faults` that are in force; given `connection`, those of connections count these."""
+    def strike(
+        self, faults: Faults, where: str, call: int, seconds: float, connection: int | None = None, first: int = 0
+    ) -> None:
+        """Apply those of `faults` that are in force, from number `first` on; given `connection`, those of connections
+        count these.
+        """
         for number, fault in enumerate(faults):
+            if number < first:
+                continue
             counted = call if connection is None or fault.group != "connection" else connection
             rng = dice(fault, counted, seconds, self.seed, place := f"{where}[{number}]")
             if rng is None:
@@ -243,9 +249,10 @@ def connection_plan(script: Script, state: State, connection: int = 1, seconds: 
     before it). What `decide` says for the requests of the same connection agrees.
     """
     found = ORDERLY
-    for where, faults in () if state.healed else (("faults", script.faults), ("door", state.faults)):
+    over = 0 if state.healed is None else state.healed.faults
+    for where, faults, first in (("faults", script.faults, over), ("door", state.faults, 0)):
         for number, fault in enumerate(faults):
-            of_connections = fault.group == "connection"
+            of_connections = fault.group == "connection" and number >= first
             if of_connections and dice(fault, connection, seconds, script.seed, f"{where}[{number}]") is not None:
                 found = fault.connect(found)
     return found
@@ -262,6 +269,11 @@ def faults_of_header(request: Request) -> tuple[Fault, ...]:
         raise
     except (ValueError, RecursionError) as error:
         raise ScriptError(f"the header X-Inferneo-Fault is no JSON: {error}") from error
+
+
+def _over(script: Script, state: State) -> bool:
+    """Whether the script has no faults of its own, or all of them are healed."""
+    return not script.faults or (state.healed is not None and len(script.faults) <= state.healed.faults)
 
 
 def _always_answered(request: Request) -> bool:

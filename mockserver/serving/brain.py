@@ -43,7 +43,15 @@ from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Match
 from mockserver.scripting.preview import Preview, preview
 from mockserver.scripting.script import Script, load_script, parse_script
-from mockserver.scripting.state import State, healed, unused_faults, unused_rules, with_faults
+from mockserver.scripting.state import (
+    State,
+    healed,
+    is_healed,
+    unused_faults,
+    unused_rules,
+    with_faults,
+    with_script,
+)
 from mockserver.scripting.view import View
 from mockserver.serving.doorkeeper import is_loopback
 from mockserver.serving.gates import Gates
@@ -399,19 +407,21 @@ class ScriptBrain:
         self._count()
         self._answerer = answerer
         self.history.note("script", script)
+        self.state = with_script(self.script, script, self.state)
         self.script = script
         self._set_terms()
         self._changed()
 
     def put_rule(self, number: int, rule: Any) -> None:
         """Put a rule in the place of rule `number` (one past the last: add it); counters stay."""
-        self.script = self.script.with_rule(number, rule)
+        script = self.script.with_rule(number, rule)
+        self.script, self.state = script, with_script(self.script, script, self.state)
         self.history.note("script", self.script, self.state)
 
     def heal(self) -> None:
-        """No fault from now on."""
+        """Every fault that there is now is over; those that are given later act."""
         self.history.note("heal")
-        self.state = healed(self.state)
+        self.state = healed(self.script, self.state)
         self._changed()
 
     def set_faults(self, faults: Any) -> int:
@@ -482,12 +492,12 @@ class ScriptBrain:
             "seed": script.seed,
             "profile": self.profile.name,
             "strict": script.is_strict,
-            "healed": state.healed,
+            "healed": is_healed(script, state),
             "hits": {label: state.hits.get(label, 0) for label in labels},
             "unused_rules": unused_rules(script, state),
             "unused_faults": unused_faults(script, state),
             "failures": list(self.failures),
-            "faults_in_force": [] if state.healed else [fault.kind for fault in state.faults],
+            "faults_in_force": [fault.kind for fault in state.faults],
             "states": dict(state.named),
             "held": self.gates.waiting(),
             "health": self.health,

@@ -8,7 +8,7 @@
                      &path= &method= &rule=NAME|none &status= &ended= &fault=KIND &contains=TEXT &connection=
     DELETE journal   the journal begins anew
     GET    state     counters, unused rules and faults
-    POST   heal      no fault from now on
+    POST   heal      every fault that there is now is over; those given later act
     PUT    faults    faults for every request and connection (a list)   -> {"faults": n}
     PUT    health    "ok", "loading" or "unhealthy": what /health says; null: what script and server say
     PUT    seed      a number: where chance comes from

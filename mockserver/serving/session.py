@@ -112,7 +112,7 @@ class Session:
         return self
 
     def heal(self) -> Self:
-        """No fault from now on."""
+        """Every fault that there is now is over; those that are given later act again."""
         self._server.arm(self.brain.heal)
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -23,7 +24,15 @@ from mockserver.scripting.match import Match, Not, Where
 from mockserver.scripting.match import matches as is_for
 from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script, parse_script
-from mockserver.scripting.state import State, healed, unused_faults, unused_rules, with_faults
+from mockserver.scripting.state import (
+    State,
+    healed,
+    is_healed,
+    unused_faults,
+    unused_rules,
+    with_faults,
+    with_script,
+)
 from mockserver.scripting.view import View
 
 CHAT = "/v1/chat/completions"
@@ -198,14 +207,40 @@ def test_faults_come_from_four_places_in_order() -> None:
 
 
 def test_a_healed_session_has_no_faults() -> None:
-    """The plan is the very plan of the model; arming again ends the healing."""
+    """The plan is the very plan of the model; nothing is healed by arming nothing."""
     script = parse_script({"rules": [{"faults": [["cut"]], "reply": "A"}], "faults": ["stall"]})
-    state = healed(with_faults(State(), (parse_fault("cut"),)))
+    state = healed(script, with_faults(State(), (parse_fault("cut"),)))
     state, decision = decide(script, state, asked(), answer)
     assert decision.plan == answer(asked(), Text("A"))
     assert decision.faults == ()
     assert connection_plan(parse_script({"faults": ["accept-reset"]}), state) is ORDERLY
-    assert not with_faults(state, ()).healed
+    assert is_healed(script, with_faults(state, ()))
+
+
+def test_faults_that_come_after_healing_act() -> None:
+    """Those of the door, of the script and of rules, new ones and those of a rule that is made anew; no other does."""
+    old = parse_script({"rules": [{"name": "a", "faults": [["cut"]]}, {"name": "b"}], "faults": ["stall"]})
+    state = healed(old, State())
+
+    def kinds(script: Script, state: State) -> list[str]:
+        return [one.kind for one in decide(script, state, asked(), answer)[1].faults]
+
+    assert kinds(old, with_faults(state, (parse_fault({"kind": "delay", "seconds": 1}),))) == ["delay"]
+    new = {"faults": [{"kind": "headers", "set": {"a": "b"}}], "rules": [{"faults": [["cut"]]}]}
+    more = old.adding(parse_script(new))
+    added = with_script(old, more, state)
+    assert kinds(more, added) == ["headers"]
+    assert not is_healed(more, added)
+    assert is_healed(more, healed(more, added))
+    again = old.with_rule(0, parse_script({"rules": [{"name": "c", "faults": [["garbage-status"]]}]}).rules[0])
+    assert kinds(again, with_script(old, again, state)) == ["garbage-status"]
+    renamed = old.with_rule(0, replace(old.rules[0], name="z"))
+    assert kinds(renamed, with_script(old, renamed, state)) == []
+    other = replace(old, faults=(parse_fault("cut"), *old.faults))
+    assert kinds(other, with_script(old, other, state)) == ["cut", "stall"]
+    assert with_script(old, more, State()) == State()
+    resets = parse_script({"faults": ["stall", "accept-reset"]})
+    assert connection_plan(resets, with_script(parse_script({"faults": ["stall"]}), resets, state)) is not ORDERLY
 
 
 @given(fault_lists, plans, st.integers(0, 5))

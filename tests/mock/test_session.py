@@ -267,6 +267,27 @@ def test_faults_of_the_session_must_be_healed(session: Session) -> None:
     assert session.problems() == []
 
 
+def test_faults_that_are_given_after_healing_act(session: Session) -> None:
+    """By a rule's next word, by more of a script, by the door's list; what was healed stays healed."""
+    broken = {"kind": "status", "status": 503}
+    rule = session.load({"faults": [broken]}).on(chat(contains="first")).fail(status(500), times=2).reply("x")
+    session.heal()
+    assert session.state["healed"]
+    assert said(session.url, "first") == "x"
+    session.on(chat(contains="second")).fail(status(429, retry_after=0), times=1).reply("y")
+    assert not session.state["healed"]
+    assert [post(session.url, text)[0] for text in ("second", "second", "first")] == [429, 200, 200]
+    rule.fail(status(502))
+    assert post(session.url, "first")[0] == 502
+    session.heal()
+    session.add({"faults": [{"kind": "status", "status": 418}]})
+    assert [post(session.url, text)[0] for text in ("first", "second")] == [418, 418]
+    session.heal().faults({**broken, "status": 507})
+    assert [post(session.url, text)[0] for text in ("first", "second")] == [507, 507]
+    session.heal().faults()
+    assert session.state["healed"]
+
+
 def test_a_preview_is_what_comes_next(session: Session) -> None:
     """Every field, the plan, its timeline; asking changes nothing."""
     session.on(chat(contains="report"), name="r").fail(status(429, retry_after=1), times=1).reply("Done.")
