@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,13 @@ def connect(url: str, options: Options) -> Target:
     """Raises `Unreachable`; `LookupError` for an unknown profile, `ValueError` for a URL that is none."""
     target = Target(url, options.model, options.api_key or None, declared=dict(options.capabilities))
     try:
-        target.send(get("/v1/models"), 10.0)
+        first = target.send(get("/v1/models"), FIRST)
     except NoAnswer as error:
+        raise Unreachable(f"cannot judge {url}: {_silence(error, target)}") from error
+    except Unsupported as error:
         raise Unreachable(f"cannot judge {url}: {error}") from error
+    if first.ended == "timeout":
+        raise Unreachable(f"cannot judge {url}: its answer to GET /v1/models does not end within {FIRST:g} s")
     if not target.model:
         target.model = _first_model(target)
     target.profile = profile(options.profile) if options.profile else seen_profile(target)
@@ -32,10 +37,27 @@ def connect(url: str, options: Options) -> Target:
     return target
 
 
+def _silence(error: NoAnswer, target: Target) -> str:
+    """What a first request got that is no HTTP response, in words that say what to try."""
+    said = str(error)
+    match error.how:
+        case "fin" | "reset":
+            other = "" if target.place.tls else f"; if it speaks TLS, try https://{target.url.partition('://')[2]}"
+            return f"it closes the connection before it answers ({said}){other}"
+        case "timeout":
+            return f"it accepts a connection and does not answer GET /v1/models within {FIRST:g} s"
+        case "no HTTP" if r"got b'\x15\x03" in said or r"got b'\x16\x03" in said:
+            return f"it answers in TLS; try https://{target.url.partition('://')[2]}"
+        case "no HTTP" if HTTP2.search(said):
+            return "it answers in HTTP/2 only; the judge speaks HTTP/1.1, as every client of the API can"
+        case _:
+            return said
+
+
 def require_model(target: Target) -> None:
     """Raises `Unreachable` when the server refuses the model and lists others, or says that it does not have it."""
     refusal = None
-    for path in ("/v1/chat/completions", "/v1/completions"):
+    for path in GENERATING:
         try:
             exchange = target.send(_plain(target.model, path), LOADING)
         except (NoAnswer, Unsupported):
@@ -61,9 +83,16 @@ def _listed(exchange: Exchange) -> list[str]:
     return [str(name) for name in listed if isinstance(name, str) and name]
 
 
+FIRST = 10.0
+"""Seconds that the first answer of all may take."""
+HTTP2 = re.compile(r"got b'\\x00\\x00.\S{0,3}\\x04\\x00")
+"""The frame of settings with which a server of HTTP/2 begins, as `repr` shows it."""
 SLOW = 20.0
 """A request may take this many times the time of a plain one before it counts as never answered."""
 TRIED = 6
+USUAL = ("gpt-4o-mini", "gpt-4", "default")
+"""Names that are tried where a server lists no model."""
+GENERATING = ("/v1/chat/completions", "/v1/completions")
 LOADING = 120.0
 """Seconds that the first request to a model may take: some servers load it then."""
 
@@ -90,22 +119,55 @@ def _plain(model: str, path: str) -> Call:
 
 
 def _first_model(target: Target) -> str:
-    """The first listed model that answers; the first one where none does (S-MODEL-07 says so)."""
+    """The first listed model that answers; the first one where none does (S-MODEL-07 says so).
+
+    Many small servers list none and answer any name: where there is no list, usual names are tried.
+    """
     exchange = target.send(get("/v1/models"))
     ids = _listed(exchange)
     if not ids:
-        wanted = "give --api-key" if exchange.status in (401, 403) else "give --model"
-        raise Unreachable(
-            f"cannot judge {target.url}: GET /v1/models was answered {exchange.status} and lists no model; {wanted}"
-        )
+        return _guessed_model(target, exchange)
     for name in ids[:TRIED]:
-        for path in ("/v1/chat/completions", "/v1/completions"):
+        for path in GENERATING:
             try:
                 if target.send(_plain(name, path), LOADING).status == 200:
                     return name
             except (NoAnswer, Unsupported):
                 continue
     return ids[0]
+
+
+def _guessed_model(target: Target, models: Exchange) -> str:
+    """A usual name that is answered by choices. Raises `Unreachable`, which says what the user can do."""
+    statuses = []
+    for name in USUAL if models.status not in (401, 403) else ():
+        for path in GENERATING:
+            try:
+                exchange = target.send(_plain(name, path), LOADING)
+            except (NoAnswer, Unsupported):
+                continue
+            if exchange.status == 200 and isinstance(exchange.document, dict) and "choices" in exchange.document:
+                return name
+            statuses.append(exchange.status)
+    raise Unreachable(
+        f"cannot judge {target.url}: GET /v1/models was answered {models.status} and lists no model; "
+        f"{_advice(models, statuses)}"
+    )
+
+
+def _advice(models: Exchange, statuses: list[int]) -> str:
+    """What to try, by the answer of the list of models and the statuses of the generating endpoints."""
+    if 401 in (models.status, *statuses) or 403 in (models.status, *statuses):
+        return "give --api-key"
+    place = models.response.field("location")
+    if 300 <= models.status < 400 and place:
+        return f"it leads to {place!r}: give that server's URL"
+    if statuses and min(statuses) >= 500 and 501 not in statuses:
+        return f"POST /v1/chat/completions was answered {statuses[0]} too: it is broken, or not ready yet"
+    if not statuses or all(status in (200, 404, 405, 501) or 300 <= status < 400 for status in statuses):
+        said = f"answered {statuses[0]}" if statuses else "not answered"
+        return f"and POST /v1/chat/completions was {said}: is this the base URL of an API like OpenAI's?"
+    return "give --model"
 
 
 def seen_profile(target: Target) -> Profile:

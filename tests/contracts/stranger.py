@@ -32,7 +32,7 @@ class Stranger(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     numbers = itertools.count(1)
-    models = ("org/small", "org/large")
+    models: tuple[str, ...] = ("org/small", "org/large")
 
     def log_message(self, *_: Any) -> None:
         """Nothing is logged."""
