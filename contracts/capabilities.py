@@ -91,7 +91,7 @@ def _generate(target: Target) -> tuple[bool, str]:
     return bool(found), "chat or text completions" if found else "neither chat nor text completions answer 200"
 
 
-def _det(target: Target) -> tuple[bool, str]:
+def _repeatable(target: Target) -> tuple[bool, str]:
     """At temperature 0 the same request gives the same text four times, for two different prompts."""
     for chat in endpoints(target):
         for text in ("Say hello", "Count to ten:"):
@@ -100,6 +100,29 @@ def _det(target: Target) -> tuple[bool, str]:
             if len(said) > 1:
                 return False, f"temperature 0 gave {len(said)} different texts for {text!r}"
     return True, "temperature 0 gave the same text each time"
+
+
+MEANINGLESS: tuple[dict[str, Any], ...] = ({"user": "someone"}, {"n": 1}, {"stream": False})
+"""What may be added to any request without a meaning."""
+
+
+def _det(target: Target) -> tuple[bool, str]:
+    """Two requests that mean the same give the same text at temperature 0.
+
+    A server whose text hangs on every byte of the request (some fakes answer with a digest of it) has one defect, not
+    one for each law that asks for the same in two ways: S-SAME-07 tells it, which is judged all the same.
+    """
+    has, why = target.can("repeatable")
+    if not has:
+        return False, why
+    for chat in endpoints(target):
+        for text in ("Say hello", "Tell me a story"):
+            call = ask(target, text, chat=chat, max_tokens=12)
+            plain = read(target.send(call)).text
+            others = [target.send(call.with_(**more)) for more in MEANINGLESS]
+            if all(other.status == 200 and read(other).text != plain for other in others):
+                return False, "the text hangs on fields that say nothing of it (S-SAME-07 judges that)"
+    return True, why
 
 
 def _load(target: Target) -> tuple[bool, str]:
@@ -237,6 +260,7 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "generate": _generate,
     "stream": _either(stream=True),
     "stream_usage": _either(stream=True, stream_options={"include_usage": True}),
+    "repeatable": _repeatable,
     "det": _det,
     "n": _either(n=2),
     "stop": _either(stop=["\n\n\n"]),

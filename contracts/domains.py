@@ -97,7 +97,7 @@ def _drawn(
             if usage or (usage is None and target.can("stream_usage")[0] and draw(st.booleans())):
                 extra["stream_options"] = {"include_usage": True}
         call = ask(target, draw(texts()), chat=chat, **extra)
-        if chat and draw(st.integers(0, 3)) == 0 and target.can("system")[0]:
+        if chat and draw(st.integers(0, 3)) == 3 and target.can("system")[0]:
             history = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
             history += [{"role": "assistant", "content": "Hello."}, *call.document["messages"]]
             call = call.with_(messages=history)

@@ -12,7 +12,7 @@ from contracts.target import Target
 def obeyed(target: Target, call: Call) -> None:
     """`Vacuous` where max_tokens is taken and ignored altogether: one finding (S-USAGE-03), not one for each law of it.
 
-    A server is said to ignore it when a limit of one token changes neither the text nor the count of a longer answer.
+    A server is said to ignore it when its answer to a limit of one token counts more, and as many as a longer answer.
     """
     if not target.live:
         return
@@ -20,9 +20,10 @@ def obeyed(target: Target, call: Call) -> None:
     one, many = (target.send(plain.with_(max_tokens=limit)) for limit in (1, 32))
     if one.status != 200 or many.status != 200:
         return
-    a, b = read(one), read(many)
-    counted = a.usage.get("completion_tokens") if isinstance(a.usage, dict) else None
-    if a.texts == b.texts and isinstance(counted, int) and counted > 1:
+    few, more = (
+        x.usage.get("completion_tokens") if isinstance(x.usage, dict) else None for x in (read(one), read(many))
+    )
+    if isinstance(few, int) and few > 1 and few == more:
         raise Vacuous("max_tokens is ignored (S-USAGE-03 judges that)")
 
 

@@ -94,7 +94,15 @@ def promised(target: Target, log: list[Exchange]) -> list[Exchange]:
     if target.profile.name == "openai":
         ours = (400, 401, 403, 404, 409, 422, 429)
         judged = [x for x in judged if x.call.method == "POST" and x.call.path in (CHAT, TEXT) and x.status in ours]
+        lost = {path for path in (CHAT, TEXT) if target.live and _is_lost(target, path)}
+        judged = [x for x in judged if x.call.path not in lost]
     return judged
+
+
+def _is_lost(target: Target, path: str) -> bool:
+    """Whether there is nothing at the path: then what is said there is not said by the API."""
+    asked = target.can("chat" if path == CHAT else "completions")
+    return not asked[0] and target.send(ask(target, "Say hello", chat=path == CHAT)).status in (404, 405)
 
 
 def of_the_api(exchange: Exchange) -> bool:

@@ -96,9 +96,12 @@ def not_streaming_is_the_default(target: Target, call: Call) -> None:
     same(target, call.with_(stream=...), call.with_(stream=False), "with stream=false")
 
 
-@law("S-SAME-07", over=WHOLE, needs=DET, source=SOURCE)
+@law("S-SAME-07", over=WHOLE, needs={"repeatable"}, source=SOURCE)
 def a_user_does_not_count(target: Target, call: Call) -> None:
-    """The field `user` changes nothing in the text."""
+    """The field `user` changes nothing in the text.
+
+    Where every further field does, this law says it for all that ask for the same in two ways.
+    """
     same(target, call, call.with_(user="someone"), "with a user")
 
 

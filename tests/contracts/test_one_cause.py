@@ -1,0 +1,57 @@
+"""One cause is one red law: what follows from it is silent, and what a server does not have is not blamed on it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import pytest
+from stranger import Stranger, serving
+
+from contracts.connect import connect
+from contracts.judge import Effort, judge
+from contracts.law import laws
+from contracts.options import Options
+
+
+class Digests(Stranger):
+    """The text is drawn by a digest of the whole request."""
+
+    def tokens(self, body: dict[str, Any], text: str) -> list[str]:
+        digest = zlib.crc32(json.dumps(body, sort_keys=True).encode())
+        return [*super().tokens(body, text), f" {digest:08x}"]
+
+
+class Boundless(Digests):
+    """The same, and max_tokens is taken and ignored."""
+
+    def stop(self, body: dict[str, Any], tokens: list[str]) -> tuple[list[str], str]:
+        return super().stop({**body, "max_tokens": 100}, tokens)
+
+
+class ChatOnly(Stranger):
+    """A right server without text completions; a framework refuses what is not there, in its own shape."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        """404 for the text endpoint."""
+        if not self.path.startswith("/v1/completions"):
+            super().do_POST()
+            return
+        self.close_connection = True
+        self.answer(404, {"detail": "Not Found"}, {"Connection": "close", "Content-Type": "text/html"})
+
+
+FAMILIES = ("S-SAME", "S-LIMIT", "S-CHOICE", "S-USAGE", "S-FIELD", "S-REFUSE-03", "S-REFUSE-05", "S-ALONE")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [(Digests, {"S-SAME-07"}), (Boundless, {"S-SAME-07", "S-USAGE-03"}), (ChatOnly, set())]
+)
+def test_one_cause_is_one_red_law(kind: type[Stranger], wanted: set[str]) -> None:
+    """Of all families that the defect could show in."""
+    with serving(kind) as url:
+        target = connect(url, Options())
+        chosen = [law for law in laws("server") if law.id.startswith(FAMILIES)]
+        found = [judge(law, target, Effort(seed=1, examples=0.4, shrink_seconds=0.5)) for law in chosen]
+    assert {v.law for v in found if v.word in ("failed", "broken")} == wanted, [v for v in found if v.word == "failed"]
