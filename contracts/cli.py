@@ -79,7 +79,8 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--level", choices=("must", "should"), default="should", help="must leaves the SHOULD laws out"
     )
-    command.add_argument("--budget", default="60s", metavar="TIME", help="time for the run, like 10s, 5m, 1h")
+    budget = "time for the run, which is kept, like 10s, 5m, 1h (default: about 60s, no law left out)"
+    command.add_argument("--budget", default="", metavar="TIME", help=budget)
     command.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything that is drawn")
     command.add_argument("--law", action="append", default=[], metavar="ID", help="only this law, or ids that begin so")
     command.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML")

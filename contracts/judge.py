@@ -6,6 +6,7 @@ minimal case has failed again: a server that does something once and never again
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -23,13 +24,14 @@ from contracts.patience import is_short
 from contracts.recorded import RecordedTarget
 from contracts.wire import NoAnswer
 
-Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken"]
+Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken", "unjudged"]
 REPEATS = 3
 SHOWN = 4
 """So many requests of a failing case are shown."""
 KEPT = 12
 """So many of its exchanges are kept."""
 GIVE_UP = 25
+NO_TIME = "the budget of the run was used up before its turn; a longer --budget judges it"
 PATIENCE = 60.0
 """How long past its time a law may take to get its first case."""
 
@@ -67,13 +69,20 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How hard a law is tried: `examples` scales each law's own number, `seconds` bounds one law; `database` keeps the
-    cases that failed for the next run (one of Hypothesis's databases; None: nothing is kept)."""
+    cases that failed for the next run (one of Hypothesis's databases; None: nothing is kept); at `until`, a moment of
+    the monotonic clock, the budget of the run is used up: no further case is begun."""
 
     seed: int = 0
     examples: float = 1.0
     seconds: float = 10.0
     shrink_seconds: float = 4.0
     database: Any = None
+    until: float = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the budget of the run is used up."""
+        return time.monotonic() > self.until
 
 
 @dataclass(slots=True)
@@ -124,6 +133,8 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
     if trial.judged == 0:
         if trial.unjudged and target.live:
             return verdict("broken", trial.unjudged[0])
+        if effort.is_over and not trial.absent:
+            return verdict("unjudged", NO_TIME)
         return verdict("unsupported", (trial.absent or trial.unjudged or ["nothing of it was recorded"])[0])
     return verdict("ok", "", trial.judged)
 
@@ -169,16 +180,17 @@ def _once(law: Law, target: Any, case: object, trial: _Trial) -> None:
 
 
 def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
-    until = time.monotonic() + effort.seconds
+    until = min(time.monotonic() + effort.seconds, effort.until)
 
     def one(case: object) -> None:
         now = time.monotonic()
         if trial.judged == 0 and len(trial.absent) >= GIVE_UP:
             return
         tried = trial.judged or trial.absent or trial.unjudged
-        if trial.breach is None and now > until and (tried or now > until + PATIENCE):
+        if trial.breach is None and now > until and (tried or now > until + PATIENCE or effort.is_over):
             return
-        if trial.breach is not None and (trial.dead or now > trial.first_breach + effort.shrink_seconds):
+        shrunk = min(trial.first_breach + effort.shrink_seconds, effort.until)
+        if trial.breach is not None and (trial.dead or now > shrunk):
             if repr(case) in trial.failing:
                 raise trial.failing[repr(case)]
             return
@@ -236,16 +248,17 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
     assert breach is not None
     if trial.dead is not None:
         target.sent[:] = trial.dead
-    again, calls, log = 0, list(target.sent), _shown(target)
+    again, repeats, calls, log = 0, 0, list(target.sent), _shown(target)
     if target.live and trial.dead is None:
-        for _ in range(REPEATS):
+        while repeats < REPEATS and not (repeats and effort.is_over):
+            repeats += 1
             try:
                 _once(law, target, trial.case, _Trial())
             except Breach as error:
                 again += 1
                 breach = error
                 calls, log = list(target.sent), _shown(target)
-    seen = "recorded" if not target.live else f"{again} of {REPEATS} repetitions failed again"
+    seen = "recorded" if not target.live else f"{again} of {repeats} repetitions failed again"
     if trial.dead is not None:
         seen = "the server died, so it was not asked again"
     url = target.url if target.live else "http://recorded"
@@ -267,10 +280,10 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
     )
     if trial.dead is not None:
         return verdict("failed", f"the server died: {breach}", trial.judged, failure)
-    needed = REPEATS if "det" in law.needs else 1
+    needed = repeats if "det" in law.needs else 1
     if target.live and again < needed and trial.dead is None:
         often = "seen once, not again" if not again else f"seen once, and {again} times again"
-        return verdict("lenient", f"{often} in {REPEATS} repetitions: {breach}", trial.judged, failure)
+        return verdict("lenient", f"{often} in {repeats} repetitions: {breach}", trial.judged, failure)
     word: Word = "failed" if law.level_on(target.profile.name) == "must" else "lenient"
     return verdict(word, str(breach), trial.judged, failure)
 

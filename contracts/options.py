@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.judge import Effort
 from contracts.law import Law
 
+USUAL = "60s"
+"""The budget of a run that is given none: it is then no promise, and each law is judged by one case at least."""
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
 """Families that abuse the server come last, so that what they break is not blamed on others."""
@@ -48,7 +50,8 @@ class Options:
     """What to judge and how hard. `level` must leaves the SHOULD laws out; `only` are ids or beginnings of ids.
 
     `capabilities` are declared, and not probed. `part`: `together` are the laws that bear others at the same time,
-    `alone` the rest of them."""
+    `alone` the rest of them. `until`: the moment of the monotonic clock at which the budget is used up; 0: it is no
+    promise."""
 
     urls: tuple[str, ...] = ()
     mock_url: str = ""
@@ -66,6 +69,7 @@ class Options:
     restart_cmd: str = ""
     database: str = ""
     part: str = "all"
+    until: float = 0.0
 
     def wants(self, law: Law) -> bool:
         """Whether the law takes part."""
@@ -81,6 +85,12 @@ class Options:
         examples = max(0.2, min(50.0, self.budget / 60.0))
         least = min(1.0, self.budget / 40.0)
         return Effort(self.seed, examples, max(least, share * 3), max(least, min(20.0, share * 4)))
+
+    def within(self, room: float, laws: int) -> Effort:
+        """The same where the budget is a promise: `room` is what is left of it, for so many laws."""
+        share = max(0.0, room) / max(1, laws)
+        effort = self.effort(laws)
+        return replace(effort, seconds=share * 1.5, shrink_seconds=max(0.2, min(20.0, share * 3)), until=self.until)
 
 
 def alone(law: Law) -> bool:
@@ -100,7 +110,11 @@ FLAGS: dict[str, dict[str, Any]] = {
     "--inferneo-api-key": {"default": "", "help": "key to send as Authorization: Bearer"},
     "--inferneo-profile": {"default": "", "help": "what the server promises: docs, engine or openai (default: seen)"},
     "--inferneo-level": {"default": "should", "help": "must leaves the SHOULD laws out"},
-    "--inferneo-budget": {"default": "60s", "help": "time for all laws of the run, like 60s, 5m, 1h"},
+    "--inferneo-budget": {
+        "default": "",
+        "help": "time for the run, which is kept, like 10s, 5m, 1h (default: about 60s, no law left out)",
+    },
+    "--inferneo-until": {"default": 0.0, "type": float, "help": "when the budget ends: for inferneo-contracts itself"},
     "--inferneo-seed": {"default": 0, "type": int, "help": "seed of everything that is drawn"},
     "--inferneo-law": {"action": "append", "default": [], "help": "judge only this law, or laws whose ids begin so"},
     "--inferneo-client": {"action": "append", "default": [], "help": "client to judge (default: inferneo, both kinds)"},

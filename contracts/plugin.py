@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from contracts.judge import Effort
-from contracts.options import FLAGS, Options, parse_budget, parse_capability
+from contracts.judge import NO_TIME, Effort, Verdict
+from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
 
 RUN = pytest.StashKey["Run"]()
+FIRST = 5.0
+"""Seconds that the first law of a process has at least."""
 
 
 class Run:
@@ -31,6 +33,7 @@ class Run:
         self.began: dict[str, float] = {}
         self.before: dict[str, str] = {}
         self.total = 0
+        self.done = 0
         self._database: Any = None
 
     def target(self, url: str) -> Any:
@@ -53,9 +56,29 @@ class Run:
         """How hard the next of a side's laws is tried; once the side's part of the budget is used up, one case each."""
         total = max(self.total, laws, 1)
         began = self.began.setdefault(side, time.monotonic())
+        if self.options.until:
+            until = max(self.options.until, time.monotonic() + FIRST if self.done == 1 else 0.0)
+            effort = replace(self.options, until=until).within(until - time.monotonic(), self._left(side, laws))
+            return replace(effort, database=self.database())
         effort = replace(self.options.effort(total), database=self.database())
         late = time.monotonic() - began > self.options.budget * laws / total
         return replace(effort, seconds=0.0, shrink_seconds=1.0) if late else effort
+
+    def _left(self, side: str, laws: int) -> int:
+        """How many laws this process has still to judge, as far as one of several can know."""
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        if workers == 1:
+            return max(1, self.total - self.done)
+        if side == "server":
+            return max(1, (laws if self.options.part == "all" else laws // workers) - self.done)
+        return max(1, laws // max(1, workers - len(self.options.urls)) - self.done)
+
+    def late(self, law: str, target: str) -> Verdict | None:
+        """The verdict on a law whose turn comes after the end of the budget. The first of all is judged anyway."""
+        self.done += 1
+        if self.done > 1 and 0 < self.options.until < time.monotonic():
+            return Verdict(law, target, "unjudged", NO_TIME)
+        return None
 
     def tell(self, kind: str, **values: Any) -> None:
         """Appends one line to the results; each worker of pytest-xdist has a file of its own beside it."""
@@ -78,8 +101,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     value = config.getoption
+    started = time.monotonic()
     try:
-        budget = parse_budget(value("--inferneo-budget"))
+        budget = parse_budget(value("--inferneo-budget") or USUAL)
         capabilities = tuple(parse_capability(one) for one in value("--inferneo-capability"))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
@@ -101,6 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
             restart_cmd=value("--inferneo-restart-cmd"),
             database=value("--inferneo-database"),
             part=value("--inferneo-part"),
+            until=value("--inferneo-until") or (started + budget if value("--inferneo-budget") else 0.0),
         )
     )
 

@@ -15,7 +15,7 @@ from contracts.notes import notes
 from contracts.options import Options
 
 BAD = ("failed", "broken")
-WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported")
+WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported", "unjudged")
 ORDER = {"live": 0, "recorded": 1, "client": 2}
 PLAIN = "S-PLAIN-01"
 ASKING = {"generate", "chat", "completions", "embeddings", "stream"}
@@ -92,7 +92,7 @@ class Report:
         for verdict in self.of("live"):
             if verdict["law"] == PLAIN and verdict["word"] == "unsupported":
                 others = [v for v in self.of("live") if v["target"] == verdict["target"]]
-                if not any(v["word"] != "unsupported" and _asks_a_model(v["law"]) for v in others):
+                if not any(v["word"] not in ("unsupported", "unjudged") and _asks_a_model(v["law"]) for v in others):
                     found.append(verdict)
         return found
 

@@ -24,23 +24,27 @@ from contracts.connect import Unreachable, connect, require_model
 from contracts.files import readable
 from contracts.law import laws
 from contracts.mock import Door, MockProcess
-from contracts.options import Options, parse_budget
+from contracts.options import USUAL, Options, parse_budget
 from contracts.progress import Progress
 from contracts.target_file import TargetFile
 from contracts.target_file import load as load_target
 
+ENDING = 1.0
+"""Seconds of a budget of ten or more that are left for the end: processes, files, the report."""
 HARD_LIMIT = 10.0
 """A run that takes this many times its budget (and a minute) is ended."""
 
 NOTHING_CHOSEN = 5
 """What pytest exits with when no law of the suite was asked for."""
-SERVER = ("contracts.suite.test_server", "contracts.suite.test_recorded")
+SERVER = "contracts.suite.test_server"
+RECORDED = "contracts.suite.test_recorded"
 CLIENT = "contracts.suite.test_client"
 
 
 def run(options: argparse.Namespace) -> int:
     """Judges what the options say; returns the exit code."""
-    budget = parse_budget(options.budget)
+    started = time.monotonic()
+    budget = parse_budget(options.budget or USUAL)
     clients_only = options.command == "clients"
     target = TargetFile()
     if not clients_only and options.target:
@@ -73,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
             database=options.database
             if ":" in options.database or not options.database
             else _absolute(options.database),
+            until=started + budget - min(ENDING, ENDING * budget / 10) if options.budget else 0.0,
         )
         for url in settings.urls:
             judged = connect(url, settings)
@@ -84,15 +89,17 @@ def run(options: argparse.Namespace) -> int:
             mock = stack.enter_context(MockProcess("docs")).url
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
-        suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients))
-        modules = [*(() if clients_only else SERVER), *([CLIENT] if wants_clients else [])]
+        suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients), started)
+        modules = [] if clients_only else [SERVER]
+        modules += [CLIENT] if wants_clients else []
+        modules += [RECORDED] if settings.recorded and not clients_only else []
         with Progress(suite.total) as progress:
             if workers == 1 or embedded or clients_only:
                 suite.judge([*modules, *arguments], workers, "loadgroup", progress)
             else:
                 # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
                 suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
-                suite.judge([SERVER[0], *arguments, "--inferneo-part", "alone"], 1, "", progress)
+                suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
         seconds = time.monotonic() - suite.started
         found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds)
     found.baseline = known
@@ -138,7 +145,9 @@ def _total(settings: Options, clients_only: bool, wants_clients: bool) -> int:
 
 
 def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> list[str]:
-    found = ["--inferneo-budget", options.budget, "--inferneo-seed", str(options.seed)]
+    found = ["--inferneo-seed", str(options.seed)]
+    if options.budget:
+        found += ["--inferneo-budget", options.budget, "--inferneo-until", str(settings.until)]
     found += ["--inferneo-level", options.level]
     for url in settings.urls:
         found += ["--inferneo-url", url]
@@ -164,12 +173,12 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
 class _Suite:
     """The suite in a process of its own, once or twice, and what it told so far."""
 
-    def __init__(self, folder: Path, budget: float, total: int) -> None:
+    def __init__(self, folder: Path, budget: float, total: int, started: float) -> None:
         self.folder = folder
         self.budget = budget
         self.total = total
         self.results = folder / "results.jsonl"
-        self.started = time.monotonic()
+        self.started = started
         self._read: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
 
     def lines(self) -> list[dict[str, Any]]:

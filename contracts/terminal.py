@@ -19,6 +19,7 @@ SIGNS = {
     "known": ("known", "magenta"),
     "failed": ("FAILED", "bold red"),
     "unsupported": ("-", "dim"),
+    "unjudged": ("no time", "yellow"),
     "broken": ("BROKEN", "bold red"),
 }
 

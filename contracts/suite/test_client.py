@@ -30,8 +30,12 @@ def bench_of(run: Run, client: str) -> Bench:
 
 def test_client_law(run: Run, client: str, law: Law) -> None:
     """The client keeps the law."""
+    bench = bench_of(run, client)
+    if late := run.late(law.id, bench.name):
+        run.verdict("client", late)
+        pytest.skip(late.reason)
     count = sum(run.options.wants(one) for one in laws("client")) * len(run.options.clients or DEFAULT)
-    verdict = judge(law, bench_of(run, client), run.effort("client", count))
+    verdict = judge(law, bench, run.effort("client", count))
     run.verdict("client", verdict)
     if verdict.word in ("failed", "broken"):
         pytest.fail(describe(verdict), pytrace=False)

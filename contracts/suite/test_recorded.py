@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from contracts import recorded
-from contracts.judge import Effort, judge
+from contracts.judge import NO_TIME, Effort, judge
 from contracts.law import laws
 from contracts.notes import notes
 from contracts.plugin import RUN, Run
@@ -20,6 +21,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_recording(run: Run, server: str) -> None:
     """A recorded server breaks exactly the laws that the field notes list."""
+    if run.options.until and time.monotonic() > run.options.until:
+        pytest.skip(NO_TIME)
     target = recorded.load(server)
     # A recording is not borne or disturbed by anyone: all laws are held against it at once.
     options = replace(run.options, part="all")

@@ -31,6 +31,9 @@ def test_server_law(run: Run, url: str, law: Law) -> None:
         buried(run, target, run.before.get(url, "nothing"), "")
     if target.died:
         pytest.skip(f"not judged: {target.died}")
+    if late := run.late(law.id, target.name):
+        run.verdict("live", late)
+        pytest.skip(late.reason)
     verdict = judged(run, target, law)
     run.before[url] = law.id
     run.verdict("live", verdict)

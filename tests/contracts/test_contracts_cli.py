@@ -97,7 +97,7 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_clients_are_judged_against_the_embedded_fake(capfd: pytest.CaptureFixture[str]) -> None:
     """No URL needed: the fake is started for it; both forms of our client keep the laws asked for."""
-    assert main(["clients", "--law", "C-READ-01", "--law", "C-SEND-05", "--budget", "5s"]) == 0
+    assert main(["clients", "--law", "C-READ-01", "--law", "C-SEND-05", "--budget", "30s"]) == 0
     assert "inferneo: 2 laws: 2 ok" in capfd.readouterr().out
 
 
@@ -107,7 +107,7 @@ def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
     with serving(Stranger) as url:
         for number, workers in enumerate(("1", "3")):
             file = tmp_path / f"{number}.json"
-            flags = ["--law", "S-FRAME", "--law", "S-HEALTH-01", "--law", "S-STREAM", "--budget", "5s"]
+            flags = ["--law", "S-FRAME", "--law", "S-HEALTH-01", "--law", "S-STREAM", "--budget", "60s"]
             assert main(["run", url, *flags, "--profile", "openai", "-n", workers, "--json", str(file)]) == 0
             verdicts = json.loads(file.read_text())["verdicts"]
             words.append(sorted((v["law"], v["where"], v["target"], v["word"]) for v in verdicts))

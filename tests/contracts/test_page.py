@@ -218,7 +218,7 @@ def test_a_browser_draws_the_page(tmp_path: Path) -> None:
     """Chromium builds the page, runs its filters and paints it; the structure is asserted without a browser too."""
     file = tmp_path / "r.html"
     with serving(NoDone) as url:
-        run = ["run", url, "--law", "S-FRAME", "--no-recorded", "--budget", "5s", "--profile", "openai"]
+        run = ["run", url, "--law", "S-FRAME", "--no-recorded", "--budget", "30s", "--profile", "openai"]
         assert main([*run, "--html", str(file)]) == 1
     elements = Elements(file.read_text(encoding="utf-8"))
     assert elements.open == []

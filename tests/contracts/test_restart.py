@@ -18,7 +18,7 @@ from contracts.restart import restart
 from contracts.target import Target
 
 SCRIPT = Path(__file__).parent / "mortal.py"
-LAWS = ["--law", "S-FRAME-03", "--law", "S-REFUSE-08", "--law", "S-REFUSE-10", "--no-recorded", "--budget", "5s"]
+LAWS = ["--law", "S-FRAME-03", "--law", "S-REFUSE-08", "--law", "S-REFUSE-10", "--no-recorded", "--budget", "30s"]
 
 
 class Mortal:
