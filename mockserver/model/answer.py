@@ -68,7 +68,8 @@ class Answerer:
             return self._scripted(request, reply, seed, now)
         plan = self._plan(request, seed, now, status)
         if self._request_id is not None:
-            plan = with_headers(plan, ((self._request_id, b"req_" + self._identity(request, seed)),))
+            identity = self._identity(self._seal(request.path, request.body, seed), request.number)
+            plan = with_headers(plan, ((self._request_id, b"req_" + identity),))
         return plan
 
     def _plan(self, request: Request, seed: int, now: float, status: Status) -> Plan:
@@ -103,7 +104,8 @@ class Answerer:
         else:
             plan = scripted.plan(self.profile, request, base, reply, self._message, True, shape)
         if reply is None or not _is_verbatim(reply):
-            plan = prepare(plan).fill(self._identity(request, seed), b"%d" % now)
+            identity = self._identity(self._seal(request.path, request.body, seed), request.number)
+            plan = prepare(plan).fill(identity, b"%d" % now)
         if reply is not None:
             plan = self._paced(plan, reply, request, seed)
         return echo_request_id(plan, request.body)
@@ -135,24 +137,28 @@ class Answerer:
         """A named error of the profile (`too_large`, `overloaded`, ...); `values` fill its message."""
         return refuse(self.profile, error, **values)
 
-    def _identity(self, request: Request, seed: int) -> bytes:
-        number = b"%d\0%d\0" % (seed, request.number)
-        digest = blake2b(number + request.path.encode("utf-8", "replace") + b"\0" + request.body, digest_size=16)
-        return digest.hexdigest()[: self.profile.id_length].encode()
+    def _seal(self, kind: str, body: bytes, seed: int) -> bytes:
+        """What the ids of equal requests have in common."""
+        said = b"%d\0%b\0%b" % (seed, kind.encode("utf-8", "replace"), body)
+        return blake2b(said, digest_size=16).hexdigest()[: max(0, self.profile.id_length - 8)].encode()
+
+    def _identity(self, seal: bytes, number: int) -> bytes:
+        """The id of request `number`: its last eight digits are the number, strewn (by an odd factor: none twice)."""
+        return (b"%b%08x" % (seal, number * 2654435761 & 0xFFFFFFFF))[-self.profile.id_length :]
 
     def _generated(self, request: Request, action: str, seed: int, now: float) -> Plan:
         """The answer of the model, remembered by the bytes of the request."""
         body = request.body
-        if not ask.is_plain(request):
-            made = prepare(*self._make(request, action, seed, self._sse))
+        key = (action, body, seed, 0)
+        plain = ask.is_plain(request)
+        found = self._memory.get(key) if plain else None
+        if found is None:
+            made = prepare(*self._make(request, action, seed, self._sse), self._seal(action, body, seed))
+            if plain:
+                self._remember(key, None, made)
         else:
-            key = (action, body, seed, 0)
-            found = self._memory.get(key)
-            if found is not None:
-                return found[1].fill(self._identity(request, seed), b"%d" % now)
-            made = prepare(*self._make(request, action, seed, self._sse))
-            self._remember(key, None, made)
-        return made.fill(self._identity(request, seed), b"%d" % now)
+            made = found[1]
+        return made.fill(self._identity(made.seal, request.number), b"%d" % now)
 
     def _make(
         self,
@@ -210,22 +216,23 @@ class Answerer:
         key = (request.path, request.body, seed, id(reply))
         found = self._memory.get(key)
         if found is not None and found[0] is reply:
-            plan = found[1].fill(self._identity(request, seed), b"%d" % now)
+            plan = found[1].fill(self._identity(found[1].seal, request.number), b"%d" % now)
         else:
             where = route.find(self.profile, request)
             action = "" if isinstance(where, Plan) else where.action
             plan = scripted.plan(self.profile, request, action, reply, self._sse)
             if not _is_verbatim(reply):
-                made = prepare(plan, self.account(request, reply, seed=seed))
+                seal = self._seal(request.path, request.body, seed)
+                made = prepare(plan, self.account(request, reply, seed=seed), seal)
                 self._remember(key, reply, made)
-                plan = made.fill(self._identity(request, seed), b"%d" % now)
+                plan = made.fill(self._identity(seal, request.number), b"%d" % now)
         return self._paced(plan, reply, request, seed)
 
     def _paced(self, plan: Plan, reply: Reply, request: Request, seed: int) -> Plan:
         if isinstance(reply, Fixture) and reply.pacing == NO_PACING:
             kept = recorded.find(reply.fixture)
             reply = reply if isinstance(kept, Plan) else kept
-        if reply.pacing == NO_PACING:
+        if reply.pacing is NO_PACING or reply.pacing == NO_PACING:
             return plan
         flow, pacing = plan.steps, reply.pacing
         if isinstance(flow, Flow) and pacing.coalesce:

@@ -28,7 +28,8 @@ class Account:
 class Prepared:
     """A response with holes: a `whole` one has its length told in the head, a stream is a `Flow`.
 
-    `layouts` of the stream, `blanks` of the whole answer: by how long the id and the time of creation are.
+    `seal`: what the ids of equal answers have in common. `layouts` of the stream, `blanks` of the whole answer: by how
+    long the id and the time of creation are.
     """
 
     status: int
@@ -37,6 +38,7 @@ class Prepared:
     whole: bool
     head: Head
     account: Account | None = None
+    seal: bytes = b""
     layouts: dict[tuple[int, int], Layout] = field(default_factory=dict, repr=False, compare=False)
     blanks: dict[tuple[int, int], Blank] = field(default_factory=dict, repr=False, compare=False)
 
@@ -60,10 +62,10 @@ class Prepared:
         return Blank(head, data, self.account)
 
 
-def prepare(plan: Plan, account: Account | None = None) -> Prepared:
+def prepare(plan: Plan, account: Account | None = None, seal: bytes = b"") -> Prepared:
     """A plan of a head and bodies, all of them JSON or events, as something to fill."""
     head = next(step for step in plan.steps if isinstance(step, Head))
     parts = [(step.data, step.mark) for step in plan.steps if isinstance(step, Body)]
     headers = tuple(field for field in head.headers if field[0] != b"content-length")
     whole = len(parts) == 1 and len(headers) < len(head.headers)
-    return Prepared(head.status, headers, tuple(parts), whole, head, account)
+    return Prepared(head.status, headers, tuple(parts), whole, head, account, seal)

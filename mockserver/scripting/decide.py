@@ -44,6 +44,9 @@ PROBES = frozenset({"/health", "/metrics"})
 FACTS = frozenset({"/v1/models", "/v1/info"})
 """As `PROBES`, but for GET and HEAD alone: what clients ask for before they begin."""
 
+MADE = (Template, Function)
+"""Replies that are made when they are asked for."""
+
 OVERRIDE = b"x-inferneo-fault"
 """The request header that carries faults for this one request; only heeded where the caller says so."""
 
@@ -96,12 +99,12 @@ def decide(
         hold = rule.hold
         if rule.sets is not None:
             named = {name: value for name, value in {**named, **rule.sets}.items() if value is not None}
-        position = rule.position(call)
-        if position is None:
+        turn = rule.turn(call)
+        if turn is None:
             failure = f"rule {label} was called {call} times, its script ends after {rule.calls}"
             after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
             return after, Decision(_refusal(500, failure, "script_exhausted"), label, call=call, failure=failure)
-        reply_index, fault_index = rule.reply_index(position), rule.fault_index(position)
+        reply_index, fault_index = turn
         reply = None if reply_index is None else rule.replies[reply_index]
         if fault_index is not None and (state.healed is None or label not in state.healed.rules):
             own, lists = rule.faults[fault_index], f"{label}.faults[{fault_index}]"
@@ -112,7 +115,7 @@ def decide(
             request,
         )
     after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
-    if view is not None and isinstance(reply, Template | Function):
+    if view is not None and isinstance(reply, MADE):
         try:
             made = make(reply, view, script.seed, call)
         except Exception as error:  # whatever a user's function raises is told, and fails the test

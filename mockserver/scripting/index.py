@@ -6,8 +6,9 @@ occurs in the script (most scripts have one to three), so a thousand rules for o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from mockserver.errors import MockError
@@ -48,14 +49,14 @@ def literal_fields(matcher: Matcher) -> dict[str, Any]:
 class Index:
     """The rules of one script, compiled."""
 
-    shapes: tuple[tuple[tuple[str, ...], dict[tuple[Any, ...], list[_Entry]]], ...]
+    shapes: tuple[tuple[tuple[Callable[[View], Any], ...], dict[tuple[Any, ...], list[_Entry]]], ...]
 
     def first(self, view: View) -> int | None:
         """The number of the first rule that matches; None where none does. Raises `PredicateError`."""
         found: list[_Entry] = []
-        for names, buckets in self.shapes:
+        for getters, buckets in self.shapes:
             try:
-                bucket = buckets.get(tuple([_FIELD[name](view) for name in names]))
+                bucket = buckets.get(tuple([get(view) for get in getters]))
             except TypeError:  # the body's "model" is a list or an object: no rule names one
                 continue
             if bucket:
@@ -71,11 +72,11 @@ class Index:
         return None
 
 
-_FIELD = {
-    "method": lambda view: view.request.method,
-    "path": lambda view: view.request.path,
-    "model": lambda view: view.model,
-    "stream": lambda view: view.stream,
+_FIELD: dict[str, Callable[[View], Any]] = {
+    "method": attrgetter("request.method"),
+    "path": attrgetter("request.path"),
+    "model": attrgetter("model"),
+    "stream": attrgetter("stream"),
 }
 
 
@@ -92,4 +93,4 @@ def build_index(matchers: Sequence[Matcher], priorities: Sequence[int]) -> Index
         test = compile_matcher(matchers[number], frozenset(fields))
         bucket = shapes.setdefault(tuple(fields), {}).setdefault(tuple(fields.values()), [])
         bucket.append((place, number, test))
-    return Index(tuple(shapes.items()))
+    return Index(tuple((tuple(_FIELD[name] for name in names), buckets) for names, buckets in shapes.items()))

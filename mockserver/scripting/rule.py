@@ -8,7 +8,7 @@ model. Where one list is shorter than the other its last repeats.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from mockserver.errors import ScriptError
@@ -19,6 +19,7 @@ from mockserver.settings import Codec, JsonValue, Key, child, dump_object, objec
 
 After = Literal["repeat-last", "cycle", "fail"]
 FaultLists = tuple[tuple[Fault, ...], ...]
+Turn = tuple[int | None, int | None]
 
 
 def parse_fault_lists(value: Any, path: str = "$") -> FaultLists:
@@ -65,6 +66,7 @@ class Rule:
     priority: int = 0
     hold: str | None = None
     sets: Annotated[JsonValue, Key("set")] = None
+    _turns: list[Turn] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse states that are no texts."""
@@ -79,6 +81,20 @@ class Rule:
     def calls(self) -> int:
         """How many calls the lists speak of."""
         return max(len(self.replies), len(self.faults))
+
+    def turn(self, call: int) -> Turn | None:
+        """Which reply and which fault list call number `call` (from 1) takes, from 0; None: it fails.
+
+        Either is None where there is none: a model answers, nothing goes wrong.
+        """
+        turns = self._turns
+        if not turns:
+            last = range(max(1, self.calls))
+            turns.extend((self.reply_index(position), self.fault_index(position)) for position in last)
+        if call <= len(turns):
+            return turns[call - 1]
+        position = self.position(call)
+        return None if position is None else turns[position]
 
     def position(self, call: int) -> int | None:
         """Which entry of the lists call number `call` (from 1) takes, from 0; None: it fails."""

@@ -82,7 +82,8 @@ class View:
     @property
     def model(self) -> Any:
         """The model asked for: named in the body, else in the path."""
-        named = self.key("model")
+        document = self.document
+        named = document.get("model") if isinstance(document, dict) else None
         if named is None and self.request.path.startswith("/v1/models/"):
             return self.request.path.removeprefix("/v1/models/")
         return named
