@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 from contracts.exchange import Call, Exchange
 from contracts.oracle import Event, EventReader, Malformed, Response, read_response
 
+MOST = 1 << 26
+"""Bytes that are read of one connection: 64 MiB are the answer to no request of the judge."""
+
 
 class NoAnswer(Exception):  # noqa: N818 - it says what was found, in the law's words
     """The server gave no whole response head: refused, closed, reset, silent, or no HTTP. `how` is one of these."""
@@ -110,8 +113,11 @@ class Connection:
             return
 
     def receive(self, deadline: float) -> bool:
-        """Waits for more bytes; False when there will be none (see `ended`)."""
+        """Waits for more bytes; False when there will be none (see `ended`). What never stops coming is `timeout`."""
         if self.ended:
+            return False
+        if time.monotonic() > deadline or len(self.buffer) > MOST:
+            self.ended = "timeout"
             return False
         try:
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from stranger import Stranger, serving
 
+from contracts import wire
 from contracts.connect import Unreachable, connect
 from contracts.judge import Effort, judge
 from contracts.law import laws
@@ -139,3 +140,12 @@ def test_what_is_no_server_of_the_api_is_told(data: bytes, told: str) -> None:
     with contextlib.contextmanager(saying)(data) as url, pytest.raises(Unreachable) as caught:
         connect(url, Options())
     assert told in str(caught.value)
+
+
+def test_an_answer_that_never_stops_coming_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast it comes: the time is over, or it is too much to be an answer."""
+    monkeypatch.setattr(wire, "MOST", 1 << 20)
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * (1 << 21)
+    with contextlib.contextmanager(saying)(data) as url, pytest.raises(Unreachable) as caught:
+        connect(url, Options())
+    assert "its answer to GET /v1/models does not end within 10 s" in str(caught.value)
