@@ -138,6 +138,7 @@ def a_streamed_call_can_be_put_together(target: Target, call: Call) -> None:
 def a_streamed_call_is_the_whole_one(target: Target, call: Call) -> None:
     """The pieces of a streamed call join to the call of the whole answer: the same name, the same arguments."""
     whole = called(target, call)
+    arguments_of(whole)
     name, arguments = "", ""
     for part in parts_of_calls(target.send(call.with_(stream=True))):
         function = part.get("function") or {}

@@ -7,7 +7,7 @@ import time
 from mockserver.plan import Body, Close, Head, Plan, Raw, Step, Wait
 
 from .edits import Doc, bodies, encoded, is_stream, oops, refusals, reply, status_of, when, with_bodies
-from .mutant import Change, Mutant, Turn, mutant
+from .mutant import Change, Mutant, OnSockets, Turn, mutant
 
 TRACE = 'Traceback (most recent call last):\n  File "/srv/app/server.py", line 31, in handle\nValueError: bad'
 KEY = "sk-right-0001"
@@ -49,6 +49,14 @@ def _leaks(turn: Turn) -> Plan:
     if is_stream(plan) and turn.body.get("max_tokens", 0) >= 100:
         return _stuck(plan)
     return oops(503, "no free slot") if turn.generates and _left(turn) > 8 else plan
+
+
+def _for_nobody(turn: Turn) -> Plan:
+    """A long answer takes its time; once its caller has gone, nobody else is answered."""
+    plan = turn.plan
+    if turn.generates and turn.body.get("max_tokens") == 100_000 and status_of(plan) == 200:
+        return Plan((Wait(1.5), *plan.steps), plan.ending)
+    return oops(503, "busy") if turn.generates and _left(turn) > turn.memory.setdefault("left", 0) else plan
 
 
 def _gauge(turn: Turn) -> Plan:
@@ -169,11 +177,11 @@ def _authorised(good: object) -> Change:
             return turn.plan
         return reply(401, {"error": {"message": "a valid key is needed", "type": "authentication_error"}})
 
-    return change
+    return OnSockets(change, change)
 
 
 def _only_lists(turn: Turn) -> Plan:
-    if turn.generates:
+    if turn.generates and turn.request.http_version != "websocket":
         return turn.plan
     return _authorised(lambda value: value == f"Bearer {KEY}")(turn)
 
@@ -181,6 +189,13 @@ def _only_lists(turn: Turn) -> Plan:
 MUTANTS: tuple[Mutant, ...] = (
     mutant("next-one-pays", "After a bad request the next good one is a 503.", _poisoned, "S-HEALTH-01"),
     mutant("out-of-step", "After a refusal the connection is out of step.", _out_of_step, "S-HEALTH-02"),
+    mutant(
+        "generates-for-nobody",
+        "A long answer goes on when its caller has gone, and keeps all others out.",
+        _for_nobody,
+        "S-HEALTH-16",
+        judged=("S-HEALTH-16", "S-LIMIT-13"),
+    ),
     mutant(
         "slots-leak", "Streams that are left keep their place for ever.", _leaks, "S-HEALTH-03", judged=("S-HEALTH-03",)
     ),
@@ -245,7 +260,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "lists-only-are-protected",
         "Only the list of models needs a key.",
-        _only_lists,
+        OnSockets(_only_lists, _only_lists),
         "S-SECURE-01",
         key=KEY,
         tries=5.0,

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from . import abuse, counting, framing, limits, pages, refusing, sameness, shapes, streams
+from . import (
+    abuse,
+    bytes_bent,
+    counting,
+    framing,
+    limits,
+    pages,
+    promised,
+    refusing,
+    sameness,
+    shapes,
+    sockets,
+    streams,
+)
 from .mutant import Mutant
 
 SERVERS: tuple[Mutant, ...] = (
@@ -15,4 +28,7 @@ SERVERS: tuple[Mutant, ...] = (
     *refusing.MUTANTS,
     *pages.MUTANTS,
     *abuse.MUTANTS,
+    *promised.MUTANTS,
+    *bytes_bent.MUTANTS,
+    *sockets.MUTANTS,
 )

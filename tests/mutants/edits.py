@@ -6,10 +6,11 @@ stays byte for byte.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from msgspec import structs
 
 from mockserver.plan import Body, Close, End, Ending, Head, Plan, Raw, Step
 
@@ -73,7 +74,7 @@ def with_bodies(plan: Plan, data: list[bytes]) -> Plan:
     head = next(step for step in plan.steps if isinstance(step, Head))
     size = b"%d" % sum(map(len, data))
     headers = tuple((k, size if k.lower() == b"content-length" else v) for k, v in head.headers)
-    return Plan((dataclasses.replace(head, headers=headers), *(Body(one) for one in data)), plan.ending)
+    return Plan((structs.replace(head, headers=headers), *(Body(one) for one in data)), plan.ending)
 
 
 def with_fields(plan: Plan, *fields: tuple[bytes, bytes]) -> Plan:
@@ -84,7 +85,7 @@ def with_fields(plan: Plan, *fields: tuple[bytes, bytes]) -> Plan:
     def edit(step: Step) -> Step:
         if not isinstance(step, Head):
             return step
-        return dataclasses.replace(step, headers=(*(h for h in step.headers if h[0].lower() not in named), *more))
+        return structs.replace(step, headers=(*(h for h in step.headers if h[0].lower() not in named), *more))
 
     return Plan(tuple(edit(step) for step in plan.steps), plan.ending)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from contracts.mock import Door
 from contracts.options import Options, in_order
 
 from .mutant import Change, Mutant, WrongServer
+from .relay import Relay
 from .wrong_client import WrongClient, WrongSubject
 
 SEED = 1
@@ -51,17 +53,24 @@ def is_red(law: Law, verdict: Verdict) -> bool:
 def judged(wrong: Mutant) -> Found:
     """The verdict of all laws that the mutant lets be asked."""
     chosen = [law for law in laws("server") if not wrong.judged or law.id.startswith(wrong.judged)]
-    return judge_server(wrong.change, chosen, FEW, wrong.key, dict.fromkeys(wrong.red, wrong.tries))
+    return judge_server(wrong.change, chosen, FEW, wrong.key, dict.fromkeys(wrong.red, wrong.tries), wrong.relay)
 
 
 def judge_server(
-    change: Change, chosen: list[Law], effort: Effort, key: str = "", tries: Mapping[str, float] = NOTHING
+    change: Change,
+    chosen: list[Law],
+    effort: Effort,
+    key: str = "",
+    tries: Mapping[str, float] = NOTHING,
+    relay: type[Relay] | None = None,
 ) -> Found:
     """The verdict of these laws on the fake with that change; `tries` scales the number of examples by law."""
     started = time.monotonic()
     red, broken = {}, {}
-    with WrongServer(change) as server:
-        target = connect(server.url, Options(profile="docs", api_key=key))
+    with ExitStack() as stack:
+        server = stack.enter_context(WrongServer(change))
+        url = stack.enter_context(relay(server.port)).url if relay else server.url
+        target = connect(url, Options(profile="docs", api_key=key))
         target.timeout = 5.0
         for law in in_order(chosen):
             verdict = judge(law, target, scaled(effort, tries.get(law.id, 1.0)))

@@ -15,11 +15,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from msgspec import structs
+
 from mockserver.plan import Plan
 from mockserver.request import NotJSON, Request
 from mockserver.scripting.decide import Decision
 from mockserver.serving.brain import ScriptBrain, Settings
 from mockserver.serving.server import MockServer
+
+from .relay import Relay
 
 HERE = Path(__file__).resolve().parent
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
@@ -84,9 +88,26 @@ class Turn:
 Change: TypeAlias = Callable[[Turn], Plan]
 
 
+def right(turn: Turn) -> Plan:
+    """No change."""
+    return turn.plan
+
+
+@dataclass(frozen=True, slots=True)
+class OnSockets:
+    """A change of what is said over HTTP, and one of what is said on sockets: a change alone is of HTTP."""
+
+    http: Change
+    sockets: Change
+
+    def __call__(self, turn: Turn) -> Plan:
+        """The plan of the one that is asked."""
+        return (self.sockets if turn.request.http_version == "websocket" else self.http)(turn)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`defect` in a sentence; `change` makes the wrong plan; `red` must turn red.
+    """`defect` in a sentence; `change` makes the wrong plan; `red` must turn red. `relay` bends bytes below HTTP.
 
     `key`: the key that the judge is given. `judged`: beginnings of the ids of the laws that are asked, for a defect
     that takes time (empty: all). `tries` scales the number of examples of the laws that it names.
@@ -99,6 +120,7 @@ class Mutant:
     key: str = ""
     judged: tuple[str, ...] = ()
     tries: float = 1.0
+    relay: type[Relay] | None = None
 
     @property
     def consequences(self) -> frozenset[str]:
@@ -106,9 +128,9 @@ class Mutant:
         return frozenset(consequences().get(self.name, ()))
 
 
-def mutant(name: str, defect: str, change: Change, *red: str, **more: Any) -> Mutant:
-    """A mutant; `red` are the ids of laws."""
-    return Mutant(name, defect, change, frozenset(red), **more)
+def mutant(name: str, defect: str, change: Change | None, *red: str, **more: Any) -> Mutant:
+    """A mutant; `red` are the ids of laws. Without a change what is wrong is below HTTP, in `relay`."""
+    return Mutant(name, defect, change or right, frozenset(red), **more)
 
 
 @cache
@@ -129,6 +151,8 @@ class _Brain(ScriptBrain):
 
     def decide(self, request: Request) -> Decision:
         """The decision with the plan of the mutant."""
+        if request.http_version == "websocket" and not isinstance(self._change, OnSockets):
+            return super().decide(request)
         decisions: list[Decision] = []
 
         def answer(asked: Request) -> Plan:
@@ -137,7 +161,7 @@ class _Brain(ScriptBrain):
 
         journal = self._server.core("").journal
         plan = self._change(Turn(request, answer, self._memory, journal.open, journal))
-        return dataclasses.replace(decisions[-1] if decisions else Decision(plan), plan=plan)
+        return structs.replace(decisions[-1] if decisions else Decision(plan), plan=plan)
 
 
 class WrongServer(MockServer):
