@@ -33,6 +33,9 @@ def connect(url: str, options: Options) -> Target:
         target.model = _first_model(target)
     target.profile = profile(options.profile) if options.profile else seen_profile(target)
     target.timeout = max(target.timeout, SLOW * usual(target))
+    for path in GENERATING:
+        if target.pulse is None:
+            target.feel(_plain(target.model, path))
     target.log.clear()
     return target
 

@@ -98,6 +98,8 @@ class _Trial:
     failing: dict[str, Breach] = field(default_factory=dict)
     dead: list[Any] | None = None
     """The calls of the case after which the server no longer answered."""
+    lost: str = ""
+    """How the server was lost: `died`, or `hangs`."""
 
 
 NOTHING = object()
@@ -200,8 +202,9 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
             trial.first_breach = trial.first_breach or now
             trial.breach, trial.case = breach, case
             trial.failing[repr(case)] = breach
-            if isinstance(breach.__cause__, NoAnswer) and _is_dead(target):
-                trial.dead = trial.dead or list(target.sent)
+            if isinstance(breach.__cause__, NoAnswer) and not trial.lost:
+                trial.lost = _lost(target, breach.__cause__)
+                trial.dead = list(target.sent) if trial.lost else None
             raise
 
     if law.over is None:
@@ -222,12 +225,16 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
     profile(seed(effort.seed)(given(strategy)(one)))()
 
 
-def _is_dead(target: Any) -> bool:
-    """Whether the server no longer answers anything; what `target.sent` holds does not change."""
+def _lost(target: Any, error: NoAnswer) -> str:
+    """Whether the server died, or hangs; what `target.sent` holds does not change."""
     sent = list(target.sent)
-    dead = hasattr(target, "alive") and not target.alive(2.0)
+    lost = ""
+    if hasattr(target, "alive") and not target.alive(2.0):
+        lost = "died"
+    elif error.how == "timeout" and hasattr(target, "hangs") and target.hangs():
+        lost = "hangs"
     target.sent[:] = sent
-    return dead
+    return lost
 
 
 def _enumerate(law: Law, target: RecordedTarget, trial: _Trial) -> None:
@@ -260,7 +267,7 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
                 calls, log = list(target.sent), _shown(target)
     seen = "recorded" if not target.live else f"{again} of {repeats} repetitions failed again"
     if trial.dead is not None:
-        seen = "the server died, so it was not asked again"
+        seen = f"the server {trial.lost}, so it was not asked again"
     url = target.url if target.live else "http://recorded"
     if breach.exchange is not None:
         calls = [breach.exchange.call]
@@ -279,7 +286,7 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
         target.profile.name,
     )
     if trial.dead is not None:
-        return verdict("failed", f"the server died: {breach}", trial.judged, failure)
+        return verdict("failed", f"the server {trial.lost}: {breach}", trial.judged, failure)
     needed = repeats if "det" in law.needs else 1
     if target.live and again < needed and trial.dead is None:
         often = "seen once, not again" if not again else f"seen once, and {again} times again"

@@ -13,7 +13,9 @@ USUAL = "60s"
 """The budget of a run that is given none: it is then no promise, and each law is judged by one case at least."""
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
-"""Families that abuse the server come last, so that what they break is not blamed on others."""
+"""Families that abuse the server come late, so that what they break is not blamed on others."""
+LAST = ("S-HEALTH-16", "S-LIMIT-13")
+"""Laws that ask for endless text: after them a server may be busy for ever."""
 
 
 def parse_capability(text: str) -> tuple[str, bool]:
@@ -99,8 +101,9 @@ def alone(law: Law) -> bool:
 
 
 def in_order(found: list[Law]) -> list[Law]:
-    """The order of judging: the families that abuse the server last."""
-    return sorted(found, key=lambda law: (law.family in LATE, law.id))
+    """The order of judging: the families that abuse the server late, and last the laws that may leave it hanging."""
+    place = {law: at for at, law in enumerate(LAST, 1)}
+    return sorted(found, key=lambda law: (place.get(law.id, 0), law.family in LATE, law.id))
 
 
 FLAGS: dict[str, dict[str, Any]] = {

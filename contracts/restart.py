@@ -1,5 +1,5 @@
-"""A fatal finding: the server died. It is told with the request that killed it, and the server is started again by a
-command of the user, or nothing more of it is judged."""
+"""A fatal finding: the server died, or hangs. It is told with the request after which that was so, and the server is
+started again by a command of the user, or nothing more of it is judged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from contracts.judge import Verdict
+from contracts.judge import Failure, Verdict
 from contracts.law import Law
 
+SUSPICIOUS = 4.0
+"""A law that took longer may have left a server that hangs."""
 PATIENCE = 90.0
 """A server has so many seconds to answer again."""
 _STARTED: list[subprocess.Popen[bytes]] = []
 """What the commands started lives on after the run: it is the user's server."""
+
+
+def lost(target: Any, verdict: Verdict) -> str:
+    """How the server was lost while the law was judged: `died`, `hangs` (it listens, but no longer answers what it
+    answered at first), or "" where it goes on."""
+    for how in ("died", "hangs"):
+        if verdict.reason.startswith(f"the server {how}: "):
+            return how
+    if verdict.word in ("failed", "broken", "lenient") and not target.alive():
+        return "died"
+    slow = verdict.word != "ok" and verdict.seconds >= SUSPICIOUS
+    return "hangs" if (slow or target.silent is not None) and target.hangs() else ""
 
 
 def killer(verdict: Verdict) -> str:
@@ -36,7 +50,7 @@ def killer(verdict: Verdict) -> str:
 def restart(target: Any, command: str, patience: float = PATIENCE) -> str:
     """Runs the command until the server answers; "" when it does, else why not. One at a time for each server."""
     with _alone(target.url):
-        if target.alive(0.5):
+        if target.serves(0.5):
             return ""
         try:
             child = subprocess.Popen(
@@ -52,7 +66,7 @@ def restart(target: Any, command: str, patience: float = PATIENCE) -> str:
         _STARTED.append(child)
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            if target.alive(1.0):
+            if target.serves(1.0):
                 return ""
             if child.poll() not in (None, 0):
                 return f"--restart-cmd ended with code {child.returncode}, and the server does not answer"
@@ -68,7 +82,22 @@ def _alone(url: str) -> Iterator[None]:
         yield
 
 
-def fatal(law: Law, verdict: Verdict) -> Verdict:
-    """The verdict on the law during which the server died: failed, whatever else was seen."""
-    reason = verdict.reason if verdict.reason.startswith("the server died") else f"the server died: {verdict.reason}"
+def fatal(law: Law, verdict: Verdict, target: Any, how: str) -> Verdict:
+    """The verdict on the law during which the server was lost: failed, whatever else was seen."""
+    if how == "hangs" and target.silent is not None and not verdict.reason.startswith("the server hangs"):
+        wait = target.hang_after + 20 * target.usually
+        failure = Failure(
+            f"an answer to a plain request within {wait:.0f} s after this one, whose caller has gone",
+            "none, although the server accepts connections",
+            "",
+            [target.silent.curl(target.url), target.pulse.curl(target.url)],
+            [{"request": call.to_json(), "response": None, "ended": "none"} for call in (target.silent, target.pulse)],
+            "the server hangs, so it was not asked again",
+            0,
+            model=target.model,
+            profile=target.profile.name,
+        )
+        verdict = replace(verdict, failure=failure, reason=f"expected {failure.expected}; got {failure.got}")
+    begun = f"the server {how}: "
+    reason = verdict.reason if verdict.reason.startswith(begun) else f"{begun}{verdict.reason}"
     return replace(verdict, law=law.id, word="failed", reason=reason)

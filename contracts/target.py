@@ -14,9 +14,16 @@ from contracts.wire import Connection, NoAnswer, OpenStream, Place, encode, pars
 
 
 class Target:
-    """A server under judgement. Every exchange goes into `log`, newest last, at most 500 of them."""
+    """A server under judgement. Every exchange goes into `log`, newest last, at most 500 of them.
+
+    `pulse` is a plain request that was answered at first, in `usually` seconds; `silent` the first request of the law
+    that is judged to which no answer came in time.
+    """
 
     live = True
+    hang_after = 20.0
+    """Seconds without an answer to its pulse after which a server counts as hanging, and 20 times what it usually
+    takes."""
 
     def __init__(
         self,
@@ -38,6 +45,9 @@ class Target:
         self.log: deque[Exchange] = deque(maxlen=500)
         self.sent: list[Call] = []
         self.died = ""
+        self.pulse: Call | None = None
+        self.usually = 0.0
+        self.silent: Call | None = None
         self.notes: dict[str, Any] = {}
 
     @property
@@ -56,8 +66,13 @@ class Target:
         waited = 0.0
         while True:
             with Connection(self.place, timeout or self.timeout) as connection:
-                connection.send(encode(call, self.place, self.api_key), call)
-                exchange = self.keep(connection.response(call))
+                try:
+                    connection.send(encode(call, self.place, self.api_key), call)
+                    exchange = self.keep(connection.response(call))
+                except NoAnswer as error:
+                    if error.how == "timeout":
+                        self.silent = self.silent or call
+                    raise
             wait = come_again(exchange)
             if wait is None:
                 return exchange
@@ -104,6 +119,37 @@ class Target:
                 time.sleep(0.05)
             else:
                 return True
+
+    def feel(self, call: Call) -> None:
+        """Takes the pulse for the first time: this request, if it is answered, must be answered as long as it lives."""
+        try:
+            exchange = self.send(call)
+        except (NoAnswer, Unsupported):
+            return
+        if exchange.status == 200 and exchange.ended != "timeout":
+            self.pulse, self.usually = call, exchange.seconds
+
+    def serves(self, within: float = 5.0) -> bool:
+        """Whether the server still answers its pulse, whatever the status; where it has none, anything at all."""
+        if self.pulse is None:
+            return self.alive(within)
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                return self.send(self.pulse, max(0.5, deadline - time.monotonic())).ended != "timeout"
+            except Unsupported:
+                return True
+            except NoAnswer:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(0.05)
+
+    def hangs(self) -> bool:
+        """Whether the server listens, but no longer answers what it answered at first. Keeps `sent` and `silent`."""
+        sent, silent = list(self.sent), self.silent
+        hung = self.pulse is not None and not self.serves(self.hang_after + 20 * self.usually)
+        self.sent[:], self.silent = sent, silent
+        return hung
 
     def listens(self) -> bool:
         """Whether the server accepts a connection; nothing is asked."""

@@ -22,6 +22,10 @@ SOURCE = "laws.md 30, 50, 51 (vLLM: 200 abandoned requests, then one served with
 WITHIN = 5.0
 QUICK = 0.2
 """A server that needs more seconds for a few tokens computes them: there, several requests may have to wait for one."""
+LONG = (100_000, 2_000, 200)
+"""Very long answers, the longest first: where a server refuses one, the next is asked for."""
+LEAVE = 0.5
+"""A caller waits so many seconds for a long answer, and three times as long as a short one takes, before it goes."""
 GENERATES = frozenset({"generate"})
 ONE = Domain("nothing drawn", lambda target: st.just(0), None, GENERATES)
 
@@ -188,6 +192,33 @@ def unread_streams_do_not_block_others(target: Target, _: int) -> None:
     finally:
         for stream in held:
             stream.close()
+
+
+@law("S-HEALTH-16", over=ONE, live=True, examples=1, source=SOURCE)
+def an_abandoned_long_answer_frees_its_place(target: Target, _: int) -> None:
+    """After a request for a very long answer, not streamed, whose caller has gone, another is served in time.
+
+    A server that generates for nobody keeps all others waiting: one caller's time-out, or one mistake in max_tokens,
+    then stops the service.
+    """
+    usually = usual(target)
+    for limit in LONG:
+        call = ask(target, "Tell me a long story", chat=endpoints(target)[0], max_tokens=limit)
+        target.sent.append(call)
+        with Connection(target.place, LEAVE + 3 * usually) as connection:
+            connection.send(target.encode(call), call)
+            try:
+                status = target.keep(connection.response(call)).status
+            except NoAnswer as error:
+                if error.how != "timeout":
+                    raise
+                break
+        if status == 200:
+            raise Vacuous("a long answer comes at once")
+    else:
+        raise Vacuous("long answers are refused")
+    target.silent = target.silent or call
+    still_serves(target, f"a request for {limit} tokens whose caller has gone", usually, 1)
 
 
 @law("S-HEALTH-08", over=STREAMS, live=True, examples=4, source="one client's request never breaks another's stream")

@@ -11,7 +11,7 @@ from contracts.judge import Verdict, judge
 from contracts.law import Law, laws
 from contracts.options import in_order
 from contracts.plugin import RUN, Run, describe
-from contracts.restart import fatal, killer, restart
+from contracts.restart import fatal, killer, lost, restart
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -48,23 +48,26 @@ def judged(run: Run, target: Any, law: Law) -> Verdict:
     count = sum(run.options.wants(one) for one in laws("server"))
     shared = "PYTEST_XDIST_WORKER" in os.environ
     for last in (False, True):
+        target.silent = None
         verdict = judge(law, target, run.effort(target.url, count))
-        if verdict.word not in ("failed", "broken", "lenient") or target.alive():
+        how = lost(target, verdict)
+        if not how:
             return verdict
         if last or not shared or not run.options.restart_cmd:
             break
         # Another worker's request may have been the one: this law is judged again before it is blamed.
         if restart(target, run.options.restart_cmd):
             break
-    verdict = fatal(law, verdict)
-    buried(run, target, law.id, killer(verdict))
+    verdict = fatal(law, verdict, target, how)
+    buried(run, target, law.id, killer(verdict), how)
     return verdict
 
 
-def buried(run: Run, target: Any, law: str, request: str) -> None:
-    """Tells that the server died and starts it again, where there is a command for it; else it is given up."""
+def buried(run: Run, target: Any, law: str, request: str, how: str = "died") -> None:
+    """Tells that the server was lost and starts it again, where there is a command for it; else it is given up."""
     command = run.options.restart_cmd
     problem = restart(target, command) if command else "give --restart-cmd to start it again"
     if problem:
-        target.died = f"the server died during {law}; {problem}"
-    run.tell("fatal", target=target.name, law=law, request=request, problem=problem)
+        since = "since" if how == "hangs" else "during"
+        target.died = f"the server {how} {since} {law}; {problem}"
+    run.tell("fatal", target=target.name, law=law, request=request, problem=problem, how=how)
