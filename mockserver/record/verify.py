@@ -45,7 +45,9 @@ def problems_of(core: SessionCore) -> list[str]:
         explanation = exchange.decision.explanation
         if explanation is not None:
             request = exchange.request
-            found.append(f"no rule matched request {exchange.number}: {request.method} {request.path}\n{explanation}")
+            would = [] if explanation.would is None else [f"  {line}" for line in explanation.would.told(STEPS)]
+            line = f"no rule matched request {exchange.number}: {request.method} {request.path}"
+            found.append("\n".join([line, str(explanation), *would]))
         if exchange.error:
             found.append(f"request {exchange.number}: {exchange.error}")
     found += [one for one in report["failures"] if not any(one in known for known in found)]

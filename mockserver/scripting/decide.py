@@ -7,6 +7,7 @@ from (seed, rule, call, place of the fault), so what other rules and sessions do
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ from mockserver.plan import Body, Head, Plan
 from mockserver.reply import Function, Reply, Template
 from mockserver.request import Request
 from mockserver.scripting.dynamic import finished, make
-from mockserver.scripting.explain import Explanation, explain
+from mockserver.scripting.explain import TOLD, Explanation, explain
 from mockserver.scripting.index import PredicateError
+from mockserver.scripting.match import EVERYTHING
 from mockserver.scripting.script import Script
 from mockserver.scripting.state import State
 from mockserver.scripting.view import View
+from mockserver.scripting.would import Would
 
 if TYPE_CHECKING:
     from mockserver.model.admission import Pass
@@ -113,6 +116,7 @@ def decide(
             script,
             State(hits, state.fired, started, requests, state.unmatched + 1, state.healed, state.faults, named),
             request,
+            answer,
         )
     after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
     if view is not None and isinstance(reply, MADE):
@@ -283,10 +287,30 @@ def _always_answered(request: Request) -> bool:
     return request.path in PROBES or (request.path in FACTS and request.method in ("GET", "HEAD"))
 
 
-def _unmatched(script: Script, state: State, request: Request) -> tuple[State, Decision]:
+def _unmatched(script: Script, state: State, request: Request, answer: Answer) -> tuple[State, Decision]:
     explanation = explain(script, state, request)
-    body = {"explanation": explanation.to_json()}
+    if explanation.rules:
+        found = _would(script, state, request, explanation.rules[0].rule, answer)
+        explanation = dataclasses.replace(explanation, would=found)
+    body = {"explanation": {**explanation.to_json(), "text": "\n".join(explanation.told(TOLD))}}
     return state, Decision(_refusal(404, str(explanation), "no_rule_matched", body), explanation=explanation)
+
+
+def _would(script: Script, state: State, request: Request, label: str, answer: Answer) -> Would:
+    """What the rule of that label would have sent to the request."""
+    number = next(number for number in range(len(script.rules)) if script.label(number) == label)
+    rule = script.rules[number]
+    call = state.hits.get(label, 0) + 1
+    if any(isinstance(reply, Function) for reply in rule.replies):
+        return Would(label, call, note="a function would be asked, which is not called for this")
+    alone = dataclasses.replace(script, rules=(dataclasses.replace(rule, name=label, matcher=EVERYTHING),))
+    try:
+        _, decision = decide(alone, state, request, answer)
+    except Exception as error:  # an explanation never breaks what it explains
+        return Would(label, call, note=f"its reply does not fit this request: {error}")
+    if decision.failure is not None:
+        return Would(label, call, note=decision.failure)
+    return Would(label, call, decision.plan, decision.reply, tuple(fault.kind for fault in decision.faults))
 
 
 def _refusal(status: int, message: str, code: str, more: Mapping[str, object] | None = None) -> Plan:

@@ -11,10 +11,15 @@ from mockserver.scripting.match import Finding, explain_matcher
 from mockserver.scripting.script import Script
 from mockserver.scripting.state import State
 from mockserver.scripting.view import View
+from mockserver.scripting.would import Would
 from mockserver.settings import shown
 
 _NEAR = 3
-_TOLD = 20
+TOLD = 20
+"""Rules shown where somebody asks over HTTP."""
+
+_LONG = 1000
+"""Characters shown of one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +43,31 @@ class RuleFindings:
     def to_json(self) -> dict[str, Any]:
         """For the door."""
         fields = [
-            {"field": one.field, "expected": one.expected, "got": _jsonable(one.got), "ok": one.holds}
+            {"field": one.field, "expected": _jsonable(one.expected), "got": _jsonable(one.got), "ok": one.holds}
             for one in self.findings
         ]
         return {"rule": self.rule, "hits": self.hits, "matches": not self.misses, "fields": fields}
 
 
 def _jsonable(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | str | dict | list) else str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    if len(text) > _LONG:
+        return f"{text[:_LONG]}... ({len(text)} characters)"
+    return value if isinstance(value, str | dict | list) else text
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`rule`: the label of the rule that answers, None where none does. `rules`: nearest first."""
+    """`rule`: the label of the rule that answers, None where none does. `rules`: nearest first. `would`: what the
+    nearest would have sent, where that was asked.
+    """
 
     request: str
     rule: str | None
     rules: tuple[RuleFindings, ...]
+    would: Would | None = None
 
     def __str__(self) -> str:
         """For people: the request, then the nearest rules."""
@@ -66,10 +79,25 @@ class Explanation:
             f"\n  ... and {more} more" if more > 0 else ""
         )
 
+    def told(self, limit: int | None = None) -> list[str]:
+        """For people, line by line: every rule (at most `limit`) with each field, and what the nearest would send."""
+        told = [self.request]
+        for rule in self.rules[:limit]:
+            answers = " <- answers" if rule.rule == self.rule else ""
+            told.append(f"rule {rule.rule} ({rule.hits} calls): {'matches' if not rule.misses else 'no'}{answers}")
+            told.extend(f"    {finding}" for finding in rule.findings)
+        if not self.rules:
+            told.append("the script has no rules")
+        if limit is not None and len(self.rules) > limit:
+            told.append(f"... and {len(self.rules) - limit} more rules")
+        return told if self.would is None else [*told, *self.would.told()]
+
     def to_json(self) -> dict[str, Any]:
         """For the door: the nearest rules, and how many more there are."""
-        near = [rule.to_json() for rule in self.rules[:_TOLD]]
-        return {"request": self.request, "rule": self.rule, "rules": near, "more_rules": len(self.rules) - len(near)}
+        near = [rule.to_json() for rule in self.rules[:TOLD]]
+        would = {} if self.would is None else {"would": self.would.to_json()}
+        more = len(self.rules) - len(near)
+        return {"request": self.request, "rule": self.rule, "rules": near, "more_rules": more, **would}
 
 
 def explain(script: Script, state: State, request: Request) -> Explanation:

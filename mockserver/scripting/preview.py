@@ -44,13 +44,7 @@ class Preview:
     def __str__(self) -> str:
         """For people: every rule with each field, then what would be sent."""
         made = self.decision
-        told = [self.explanation.request]
-        for rule in self.explanation.rules:
-            answers = " <- answers" if rule.rule == self.explanation.rule else ""
-            told.append(f"rule {rule.rule} ({rule.hits} calls): {'matches' if not rule.misses else 'no'}{answers}")
-            told.extend(f"    {finding}" for finding in rule.findings)
-        if not self.explanation.rules:
-            told.append("the script has no rules")
+        told = self.explanation.told()
         by = f"rule {made.rule}, call {made.call}" if made.rule is not None else "no rule"
         reply = "" if made.reply is None else f", reply {made.reply}"
         faults = ", ".join(fault.kind for fault in made.faults)
@@ -69,6 +63,7 @@ class Preview:
 def preview(script: Script, state: State, request: Request, answer: Answer) -> Preview:
     """What `request` would get now."""
     _, decision = decide(script, state, request, answer)
+    explained = decision.explanation or explain(script, state, request)
     if decision.coming is not None and hasattr(decision.coming.awaitable, "close"):
         decision.coming.awaitable.close()  # a coroutine that nobody will await
-    return Preview(explain(script, state, request), decision)
+    return Preview(explained, decision)
