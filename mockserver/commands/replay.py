@@ -1,30 +1,32 @@
 """`inferneo-mock replay BUNDLE`: a failed test again: the same script and seed, the same requests, byte for byte.
 
-The requests are sent one after the other, each on the connection it had; a response that its client had left is left
-after as many bytes. Exit code 0: everything went as before; 1: something did not, and it is said what.
+The requests come in the order they came, on the connections they came on; what overlapped overlaps, what was done to
+the session between them is done again, a response that its client had left is left after as many bytes. Exit code 0:
+everything went as before; 1: something did not, and it is said what; 2: this is no bundle.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import socket
-import time
-from collections.abc import Mapping
+import asyncio
 from pathlib import Path
-from typing import Any
 
 from mockserver.cli import until_stopped
 from mockserver.errors import ScriptError
-from mockserver.record.bundle import check, differences
+from mockserver.record.bundle import Bundle, BundleError, read_bundle
+from mockserver.record.standin import has_predicate, is_function
+from mockserver.serving.rerun import Outcome, Rerun, server_of
 
-PATIENCE = 60.0
-"""Seconds that one exchange may take."""
+LIMIT = 1 << 30
+"""The largest file that is read, in bytes; a session that is full makes a third of it."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options."""
+    parser.description = (
+        "Run a failed test's session again from its bundle. Exit code 0: everything went as before; "
+        "1: something did not; 2: this is no bundle."
+    )
     parser.add_argument("bundle", metavar="BUNDLE", help="a file that a failing test, or ctl bundle, has written")
     parser.add_argument("--serve", action="store_true", help="only serve its script, for a client of your own")
     parser.add_argument("--port", type=int, default=0, help="port to serve on (0: a free one)")
@@ -32,89 +34,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replay, or serve. Raises `ScriptError` for what is no bundle, `OSError`."""
-    from mockserver.serving.server import MockServer
-
-    try:
-        document = check(json.loads(Path(options.bundle).read_text("utf-8")))
-    except ValueError as error:
-        if isinstance(error, ScriptError):
-            raise
-        raise ScriptError(f"{options.bundle} is no JSON: {error}") from None
-    settings = {"profile": document["profile"], "seed": document["seed"], "script": document["script"]}
-    with MockServer(**settings, port=options.port) as server:
-        if options.serve:
-            line = f"inferneo-mock listening on {server.url} (profile {server.profile})"
-            until_stopped(lambda: print(line, flush=True))
-            return 0
-        return _replay(server, document["exchanges"], options.verbose)
+    """Replay, or serve. Raises `MockError` for what is no bundle, `OSError`."""
+    path = Path(options.bundle)
+    size = path.stat().st_size
+    if size > LIMIT:
+        raise BundleError(f"{path} is no bundle: it has {size >> 20} MiB, and a bundle has at most {LIMIT >> 20}")
+    bundle = read_bundle(path.read_bytes(), str(path))
+    return _serve(bundle, options.port) if options.serve else _replay(bundle, options.verbose)
 
 
-def _replay(server: Any, exchanges: list[dict[str, Any]], verbose: bool) -> int:
-    session = server.session()
-    peers: dict[int, socket.socket] = {}
-    wrong = 0
-    try:
-        for count, before in enumerate(exchanges, 1):
-            asked = before["request"]
-            peer = peers.pop(before["connection"], None)
-            if peer is None or before["on_connection"] == 1:
-                peer = socket.create_connection((server.host, server.port), timeout=PATIENCE)
-            peer.sendall(request_bytes(asked))
-            received = _receive(peer, session, count, before)
-            peers[before["connection"]] = peer
-            after = session.wait_for(count, PATIENCE)[-1].to_json()
-            found = differences(before, after)
-            wrong += bool(found)
-            by = "no rule" if after["rule"] is None else f"rule {after['rule']}"
-            print(f"{count}. {asked['method']} {asked['path']}: {after['status']} by {by}, ended {after['ended']}")
-            for line in found:
-                print(f"   {line}")
-            if verbose:
-                print(received.decode("utf-8", "backslashreplace"))
-    finally:
-        for peer in peers.values():
-            peer.close()
-    print(f"{len(exchanges)} requests, {len(exchanges) - wrong} as before, {wrong} not")
+def _serve(bundle: Bundle, port: int) -> int:
+    """The last script that was in force, for a client of the user's own."""
+    script = bundle.script
+    for event in bundle.events:
+        script = event.get("load") or event.get("script") or script
+    for number, rule in enumerate(script.get("rules", [])):
+        replies = rule.get("replies", [rule.get("reply")])
+        if has_predicate(rule.get("match")) or any(map(is_function, replies)):
+            label = rule.get("name") or f"rules[{number}]"
+            named = bundle.python.get(label, "a function")
+            raise ScriptError(
+                f"rule {label} asks the Python function {named}, which only the test's own process has, so it cannot "
+                "answer new requests; without --serve the replay answers by the record of what it said"
+            )
+    with server_of(bundle, port, script) as server:
+        line = f"inferneo-mock listening on {server.url} (profile {server.profile})"
+        until_stopped(lambda: print(line, flush=True))
+    return 0
+
+
+def _replay(bundle: Bundle, verbose: bool) -> int:
+    outcomes: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        print("\n".join(_told(outcome, verbose)), flush=True)
+
+    for label, function in bundle.python.items():
+        print(f"rule {label} answers by the record of what the Python function {function} said")
+    if bundle.missing:
+        print(f"{bundle.missing} requests or changes were too old to be kept: counters and states may differ")
+    asyncio.run(Rerun(bundle, tell).run())
+    wrong = sum(bool(outcome.differences) for outcome in outcomes)
+    print(f"{len(outcomes)} requests, {len(outcomes) - wrong} as before, {wrong} not")
     return 1 if wrong else 0
 
 
-def _receive(peer: socket.socket, session: Any, count: int, before: Mapping[str, Any]) -> bytes:
-    """What comes until the exchange has ended, or as much as its client had waited for."""
-    endless = before["plan"]["ending"] == {"stall": None}
-    left = before["ended"] in ("client", "open", "server") or endless
-    received = bytearray()
-    deadline = time.monotonic() + PATIENCE
-    peer.settimeout(0.02)
-    while time.monotonic() < deadline:
-        try:
-            part = peer.recv(1 << 16)
-        except TimeoutError:
-            part = None
-        except ConnectionResetError:
-            break
-        if part == b"":
-            break
-        received += part or b""
-        journal = session.journal
-        over = len(journal) >= count and journal[-1].ended != "open"
-        if part is None and (over or (left and len(received) >= before["sent_bytes"])):
-            break
-    if left:
-        peer.close()
-    else:
-        peer.settimeout(PATIENCE)
-    return bytes(received)
-
-
-def request_bytes(asked: Mapping[str, Any]) -> bytes:
-    """The request as it is sent: its own headers, but for the length, which is that of its body."""
-    body = base64.b64decode(asked["body_base64"]) if "body_base64" in asked else (asked["body"] or "").encode()
-    query = f"?{asked['query']}" if asked.get("query") else ""
-    lines = [f"{asked['method']} {asked['path']}{query} HTTP/1.1"]
-    framing = ("content-length", "transfer-encoding", "expect")
-    lines += [f"{name}: {value}" for name, value in asked["headers"] if name not in framing]
-    if not any(name == "host" for name, _ in asked["headers"]):
-        lines.append("host: mock")
-    lines.append(f"content-length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
+def _told(outcome: Outcome, verbose: bool) -> list[str]:
+    before, after = outcome.before, outcome.after
+    line = f"{before.number}. {before.request.method} {before.request.path}"
+    if after is not None:
+        by = "no rule" if after["rule"] is None else f"rule {after['rule']}"
+        beside = f", while {', '.join(map(str, outcome.beside))} went on" if outcome.beside else ""
+        line += f": {after['status']} by {by}, ended {after['ended']}{beside}"
+    shown = [outcome.data.decode("utf-8", "backslashreplace")] if verbose else []
+    return [line, *(f"   {one}" for one in outcome.differences), *shown]

@@ -23,7 +23,7 @@ class Change:
     """`load`: another script, counters anew; `script`: another, counters stay (a rule was added, the seed changed).
 
     `value` is the script, the faults, the health, (barrier, times), or of the session's clock (time before, after,
-    whether it stands). `state` is the session's when it was made.
+    whether it stands). `state`: the session's behind it.
     """
 
     at: float
@@ -48,12 +48,15 @@ class History:
     def __len__(self) -> int:
         return len(self._changes)
 
-    def note(self, kind: Kind, value: Any = None, state: Any = None) -> None:
-        """The change is made now. A script that grows word by word, with no request between, is one change."""
+    def note(self, kind: Kind, value: Any = None, states: tuple[Any, Any] = (None, None)) -> None:
+        """The change is made now. A script that grows word by word, with no request between, is one change: `states`
+        are the session's before and behind it.
+        """
         changes = self._changes
-        if kind == "script" and state is not None and changes:
+        before, state = states
+        if kind == "script" and before is not None and changes:
             last = changes[-1]
-            if last.kind == "script" and last.state is state:
+            if last.kind == "script" and last.state is before:
                 changes[-1] = Change(last.at, kind, value, state)
                 return
         changes.append(Change(time.monotonic(), kind, value, state))

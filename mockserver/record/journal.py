@@ -105,8 +105,8 @@ class Exchange:
         told = f"{request.method} {request.path} -> {self.status} {self.ended}"
         return f"<Exchange {self.number}: {told}, rule {self.rule!r}>"
 
-    def to_json(self) -> dict[str, Any]:
-        """The exchange as the door shows it."""
+    def to_json(self, *, plan: bool = True) -> dict[str, Any]:
+        """The exchange as the door shows it; the plan is the largest part of it, and can be left out."""
         request = self.request
         return {
             "number": request.number,
@@ -124,7 +124,7 @@ class Exchange:
             "reply": self.reply,
             "faults": [fault.to_json() if hasattr(fault, "to_json") else fault for fault in self.faults],
             "status": self.status,
-            "plan": _plan(self.plan),
+            **({"plan": _plan(self.plan)} if plan else {}),
             "sent_bytes": self.sent_bytes,
             "ended": self.ended,
             "closed_by": self.closed_by,

@@ -414,13 +414,13 @@ class ScriptBrain:
 
     def put_rule(self, number: int, rule: Any) -> None:
         """Put a rule in the place of rule `number` (one past the last: add it); counters stay."""
-        script = self.script.with_rule(number, rule)
-        self.script, self.state = script, with_script(self.script, script, self.state)
-        self.history.note("script", self.script, self.state)
+        script, before = self.script.with_rule(number, rule), self.state
+        self.script, self.state = script, with_script(self.script, script, before)
+        self.history.note("script", script, (before, self.state))
 
     def heal(self) -> None:
         """Every fault that there is now is over; those that are given later act."""
-        self.history.note("heal")
+        self.history.note("heal", True)
         self.state = healed(self.script, self.state)
         self._changed()
 
@@ -444,12 +444,17 @@ class ScriptBrain:
         clock = self.clock or SessionClock(self._wall)
         before = clock.time()
         change(clock)
-        if (back := clock.time() - before) < 0:
-            self._books = moved_books(self._books, back)
-            self._begun += back
+        self.moved(clock.time() - before)
+        self.history.note("clock", (before, clock.time(), clock.frozen))
         self.clock, self._wall = clock, clock.time
         self._changed()
         return clock
+
+    def moved(self, seconds: float) -> None:
+        """The time of day has jumped; back: what was used stays used, and who is to wait waits as long."""
+        if seconds < 0:
+            self._books = moved_books(self._books, seconds)
+            self._begun += seconds
 
     # asking
 

@@ -271,7 +271,7 @@ async def release(request: HttpRequest, session: SessionCore, brain: ScriptBrain
 
 async def get_bundle(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """All of the session."""
-    return answer(bundle(brain.report(), brain.script.to_json(), tuple(session.journal)))
+    return answer(bundle(session))
 
 
 def asked(document: Any, session: SessionCore) -> Request:

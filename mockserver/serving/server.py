@@ -103,10 +103,12 @@ class MockServer:
         self.sessions.get("")
         self.sessions.doorkeeper = doorkeeper(host, admin_token)
         self.app = App(self.sessions, max_body=max_body)
+        self.sessions.max_body = max_body
         self._wanted_port = self._port = port
         self._http = http
         self._loop_name = loop
         self._identity = identity(host, tls)
+        self.sessions.tls = self._identity is not None
         self._ca_file: Path | None = None
         self._names = itertools.count(1)
         self._numbers = itertools.count(1)

@@ -242,9 +242,7 @@ class Session:
 
     def bundle(self) -> dict[str, Any]:
         """All of the session in one document, for `inferneo-mock replay`."""
-        return self._server.run(
-            lambda: bundle(self.brain.report(), self.brain.script.to_json(), tuple(self.core.journal))
-        )
+        return self._server.run(lambda: bundle(self.core))
 
     def problems(self) -> list[str]:
         """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules."""

@@ -52,11 +52,12 @@ class Brain(Protocol):
 
 
 class SessionCore:
-    """One session, as the event loop sees it. Touched only by the loop's thread."""
+    """One session, as the event loop sees it. Touched only by the loop's thread. `home`: where it is one of many."""
 
-    __slots__ = ("brain", "decide", "journal", "name", "requests", "used")
+    __slots__ = ("brain", "decide", "home", "journal", "name", "requests", "used")
 
-    def __init__(self, name: str, brain: Brain) -> None:
+    def __init__(self, name: str, brain: Brain, home: Sessions) -> None:
+        self.home = home
         self.name = name
         self.brain = brain
         self.decide: Callable[[Request], DecisionLike] = brain.decide
@@ -75,7 +76,8 @@ class Sessions:
     """All sessions of a server, by name; the default one is named by the empty string and never goes.
 
     `settle(name)` lets the session's port listen as its faults say, `settled()` returns when that is done; None: there
-    are no ports. `keys`: which session an Authorization header means. `doorkeeper`: who may use the door.
+    are no ports. `keys`: which session an Authorization header means. `doorkeeper`: who may use the door. `tls` and
+    `max_body`: how the server serves them, for bundles.
     """
 
     def __init__(self, make: Callable[[str], Brain], max_sessions: int = MAX_SESSIONS) -> None:
@@ -84,6 +86,8 @@ class Sessions:
         self._sessions: dict[str, SessionCore] = {}
         self.keys: dict[bytes, str] = {}
         self.doorkeeper = OPEN
+        self.tls = False
+        self.max_body: int | None = None
         self.settle: Callable[[str], None] | None = None
         self.settled: Callable[[], Awaitable[None]] | None = None
 
@@ -108,7 +112,7 @@ class Sessions:
             self._evict()
         if brain is None:
             brain = self._make(name) if old is None else old.brain.fresh()
-        session = self._sessions[name] = SessionCore(name, brain)
+        session = self._sessions[name] = SessionCore(name, brain, self)
         if self.settle is not None:
             self.settle(name)
         return session

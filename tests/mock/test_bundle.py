@@ -1,0 +1,450 @@
+"""A session again from its bundle: overlap, leaving, functions, time, keys and TLS, and what is no bundle.
+
+The first run is judged by its own journal, the replay by the journal of the server that replayed, and by the command as
+a user calls it. Nothing sleeps: barriers and the journal say when to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver import MockServer, Session, chat, cli, cut, stall, status
+from mockserver.record.bundle import VERSION, BundleError, check
+from mockserver.scripting.dsl import where
+from mockserver.serving import rerun
+from mockserver.serving.rerun import Outcome, Rerun
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """A session of its own."""
+    with MockServer() as server:
+        yield server.new_session()
+
+
+def body(text: str, *, stream: bool = False) -> bytes:
+    """A chat."""
+    return json.dumps({"model": "m", "stream": stream, "messages": [{"role": "user", "content": text}]}).encode()
+
+
+def post(url: str, text: str = "hello", *, stream: bool = False, key: str = "", context: Any = None) -> int:
+    """The status of a chat; 0: the connection broke."""
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    request = urllib.request.Request(f"{url}/v1/chat/completions", body(text, stream=stream), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as response:
+            response.read()
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return 0
+
+
+def beside(work: Callable[[], object]) -> threading.Thread:
+    """`work` in a thread of its own."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def replayed(session: Session) -> list[Outcome]:
+    """The outcomes of a replay, in the order of the requests."""
+    found: list[Outcome] = []
+    document = json.loads(json.dumps(session.bundle()))
+    asyncio.run(Rerun(check(document), found.append).run())
+    return sorted(found, key=lambda outcome: outcome.before.number)
+
+
+def unlike(outcomes: list[Outcome]) -> list[tuple[str, ...]]:
+    """What was not as before."""
+    return [outcome.differences for outcome in outcomes if outcome.differences]
+
+
+def test_what_overlapped_overlaps_again(session: Session) -> None:
+    """Two wait at a barrier while a third comes and goes; then one is let go, then the other."""
+    session.on(chat(contains="held"), name="held").hold("gate").reply("one").reply("two")
+    session.on(chat(), name="other").reply("x")
+    first = beside(lambda: post(session.url, "held a"))
+    session.wait_for(1, 20, arrived=True)
+    second = beside(lambda: post(session.url, "held b"))
+    session.wait_for(2, 20, arrived=True)
+    assert post(session.url) == 200
+    session.release("gate", 1)
+    first.join()
+    assert post(session.url) == 200
+    session.release("gate")
+    second.join()
+    session.wait_for(4, 20)
+    bundle = session.bundle()
+    arrivals = [next(iter(event.items())) for event in bundle["events"]]
+    assert [pair for pair in arrivals if pair[0] != "ended" or pair[1] in (1, 2)] == [
+        ("arrived", 1),
+        ("arrived", 2),
+        ("arrived", 3),
+        ("release", {"barrier": "gate", "times": 1}),
+        ("ended", 1),
+        ("arrived", 4),
+        ("release", {"barrier": "gate", "times": None}),
+        ("ended", 2),
+    ]
+    outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert [outcome.beside for outcome in outcomes] == [(), (1,), (1, 2), (2,)]
+    assert [outcome.after["reply"] for outcome in outcomes if outcome.after] == [0, 1, 0, 0]
+
+
+def test_slots_are_full_again() -> None:
+    """A queue of one slot and one place: the third is refused while the first holds its slot; and so it is again."""
+    with MockServer(max_concurrent=1, latency={"queue": 1}) as server:
+        session = server.new_session()
+        session.on(chat(contains="long")).fail(stall(after_events=1, seconds=0.2)).reply("one two three")
+        session.on(chat()).reply("x")
+        threads = []
+        for number in (1, 2):
+            threads.append(beside(lambda: post(session.url, "long", stream=True)))
+            session.wait_for(number, 20, arrived=True)
+        assert post(session.url) in (429, 503)
+        for thread in threads:
+            thread.join()
+        session.wait_for(3, 20)
+        outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert [outcome.after["status"] for outcome in outcomes if outcome.after][2] in (429, 503)
+    assert outcomes[2].beside == (1, 2)
+
+
+def test_connections_are_used_again_where_they_were(session: Session) -> None:
+    """Two requests on one connection, one on another, and one that counts them."""
+    session.load({"rules": [{"name": "all", "reply": "x"}]})
+    host, port = session.url.removeprefix("http://").split("/")[0].split(":")
+    data = body("x")
+    head = f"POST /@{session.name}/v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: {len(data)}\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as peer:
+        for number in (1, 2):
+            peer.sendall(head.encode() + data)
+            session.wait_for(number, 20)
+        assert peer.recv(12) == b"HTTP/1.1 200"
+    post(session.url)
+    session.wait_for(3, 20)
+    outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    pairs = [(outcome.after["connection"], outcome.after["on_connection"]) for outcome in outcomes if outcome.after]
+    assert pairs[0][0] == pairs[1][0] != pairs[2][0]
+    assert [place for _, place in pairs] == [1, 2, 1]
+
+
+def test_a_client_that_left_leaves_after_as_much(session: Session) -> None:
+    """Three tokens of a paced stream were read: the replay does not wait for the rest of it."""
+    session.on(chat()).reply({"text": "one two three four five six", "pacing": {"itl": 30, "ttft": 0}})
+    data = body("x", stream=True)
+    request = urllib.request.Request(f"{session.url}/v1/chat/completions", data)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        assert response.readline().startswith(b"data:")
+    before = session.wait_for(1, 20)[0]
+    assert before.ended == "client"
+    outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert outcomes[0].after is not None
+    assert outcomes[0].after["ended"] == "client"
+    assert outcomes[0].after["sent_bytes"] == before.sent_bytes
+
+
+def test_what_was_done_to_the_session_is_done_again(session: Session) -> None:
+    """An outage that is healed, a rule that came later, another script, another seed, health."""
+    session.on(chat(), name="a").reply("x")
+    session.faults(status(503))
+    assert post(session.url) == 503
+    session.heal()
+    assert post(session.url) == 200
+    session.on(chat(contains="late"), name="late", priority=1).fail(cut(at="content[1]", how="rst")).reply("one two")
+    assert post(session.url, "late", stream=True) == 0
+    session.seed(9)
+    session.health("unhealthy")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{session.url}/health", timeout=20)
+    caught.value.close()
+    session.load([{"name": "new", "reply": {"template": "{{ random }} {{ call }}"}}])
+    assert post(session.url) == 200
+    session.wait_for(5, 20)
+    kinds = [kind for event in session.bundle()["events"] for kind in event if kind not in ("arrived", "ended")]
+    assert kinds == ["faults", "heal", "script", "script", "health", "load"]
+    outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert [(outcome.before.status, outcome.before.rule) for outcome in outcomes] == [
+        (503, "a"),
+        (200, "a"),
+        (200, "late"),
+        (503, None),
+        (200, "new"),
+    ]
+
+
+def test_python_answers_by_the_record(session: Session, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A function that counts for itself, one that is awaited, one that raises, a predicate with a memory, one that
+    raises: said again from the record, without the test's process.
+    """
+    seen: list[str] = []
+
+    def counting(asked: Any) -> Any:
+        seen.append(asked.text)
+        return f"answer {len(seen)}" if len(seen) < 3 else {"error": {"status": 418, "message": "no"}}
+
+    async def awaited(asked: Any) -> str:
+        return f"later {len(seen)}"
+
+    def failing(asked: Any) -> str:
+        raise KeyError(asked.text)
+
+    def odd(view: Any) -> bool:
+        if view.text() == "broken":
+            raise RuntimeError("out of order")
+        return bool(view.request.number % 2)
+
+    session.on(chat(contains="raise"), name="failing").reply(failing)
+    session.on(chat(contains="await"), name="awaited").reply(awaited)
+    session.on(chat() & where(odd), name="odd").reply(counting)
+    session.on(chat(), name="even").reply("even")
+    texts = ("a", "b", "c", "raise", "e", "await", "broken", "h")
+    assert [post(session.url, text) for text in texts] == [200, 200, 200, 500, 418, 200, 500, 200]
+    session.wait_for(len(texts), 20)
+    outcomes = replayed(session)
+    assert len(seen) == 3
+    assert unlike(outcomes) == []
+    path = tmp_path / "bundle.json"
+    document = session.bundle()
+    path.write_text(json.dumps(document))
+    assert cli.main(["replay", "-v", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "rule odd answers by the record of what the Python function test_bundle:test_python_answers" in told
+    assert "answer 2" in told
+    assert "KeyError: 'raise'" in told
+    assert "the predicate of odd raised RuntimeError: out of order" in told
+    assert "8 requests, 8 as before, 0 not" in told
+    document["exchanges"][0]["made"] = "another answer"
+    path.write_text(json.dumps(document))
+    assert cli.main(["replay", str(path)]) == 1
+    assert "sent_bytes: was" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["replay", "--serve", str(path)])
+    assert caught.value.code == 2
+    assert "asks the Python function test_bundle:" in capsys.readouterr().err
+
+
+def test_a_bucket_that_was_empty_is_empty_again() -> None:
+    """Limits and keys live by the recorded time: also by that of a session whose clock was moved."""
+    with MockServer(api_keys=["sk-one", "sk-two"], limits={"requests_per_minute": 2}) as server:
+        session = server.new_session()
+        session.on(chat()).reply("x")
+        assert [post(session.url, key=key) for key in ("sk-one", "sk-one", "sk-one", "sk-two", "")] == [
+            200,
+            200,
+            429,
+            200,
+            401,
+        ]
+        session.clock.advance(60)
+        assert post(session.url, key="sk-one") == 200
+        session.clock.set(1000)
+        assert [post(session.url, key="sk-one") for _ in range(2)] == [200, 429]
+        session.wait_for(8, 20)
+        outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert [outcome.after["status"] for outcome in outcomes if outcome.after][5:] == [200, 200, 429]
+
+
+def test_chance_falls_the_same_way(session: Session) -> None:
+    """Faults with a probability, in another place of the server's connections than at the beginning."""
+    for _ in range(3):
+        post(session.url)
+    chosen = session._server.new_session(seed=5)
+    chosen.load({"seed": 5, "rules": [{"reply": "x"}], "faults": CHANCE})
+    found = [post(chosen.url) for _ in range(12)]
+    assert set(found) == {200, 500}
+    chosen.wait_for(12, 20)
+    assert unlike(replayed(chosen)) == []
+
+
+def test_over_tls_it_is_over_tls_again() -> None:
+    """The certificate is another, the session the same; reset inside it."""
+    with MockServer(tls=True) as server:
+        session = server.new_session()
+        session.on(chat()).fail(cut(at="content[1]", how="rst")).reply("one two")
+        context = ssl.create_default_context(cadata=server.ca_pem.decode())
+        assert post(session.url, stream=True, context=context) == 0
+        session.wait_for(1, 20)
+        assert session.bundle()["tls"]
+        outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert outcomes[0].before.ended == "rst"
+
+
+def test_a_port_of_its_own_and_its_lost_connections() -> None:
+    """The first connection is reset before it asks: it counts again."""
+    with MockServer() as server:
+        session = server.new_session()
+        session.load({"faults": [{"kind": "accept-reset", "when": {"first": 1}}], "rules": [{"reply": "x"}]})
+        url = server.listener(session)
+        found = [post(url), post(url)]
+        session.wait_for(1, 20)
+        assert found == [0, 200]
+        assert session.journal[0].request.connection == 2
+        assert unlike(replayed(session)) == []
+
+
+def test_a_key_finds_its_session_again() -> None:
+    """No prefix: the API key says whose the request is."""
+    with MockServer() as server:
+        session = server.new_session(api_key="sk-mine")
+        session.on(chat(), name="mine").reply("x")
+        assert post(server.url, key="sk-mine") == 200
+        session.wait_for(1, 20)
+        outcomes = replayed(session)
+    assert unlike(outcomes) == []
+    assert outcomes[0].before.rule == "mine"
+
+
+def test_what_cannot_be_sent_again_is_said(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that never arrives, and one over a WebSocket, are not as before; the rest goes on."""
+    post(session.url)
+    post(session.url)
+    session.wait_for(2, 20)
+    document = session.bundle()
+    document["exchanges"][0]["request"]["http_version"] = "websocket"
+    found: list[Outcome] = []
+    asyncio.run(Rerun(check(document), found.append).run())
+    assert [outcome.differences for outcome in found] == [("it came over a WebSocket, and is not sent again",), ()]
+    document = session.bundle()
+    document["exchanges"][0]["request"]["target"] = "/ with spaces\r\n\r\n"
+    found.clear()
+    monkeypatch.setattr(rerun, "PATIENCE", 5.0)
+    asyncio.run(Rerun(check(document), found.append).run())
+    assert found[0].differences == ("it did not arrive: the connection ended before",)
+    assert found[1].differences == ()
+
+
+CHANCE = [{"kind": "status", "status": 500, "when": {"probability": 0.5}}]
+
+GOOD: dict[str, Any] = {
+    "inferneo_bundle": VERSION,
+    "session": "s1",
+    "profile": "docs",
+    "seed": 0,
+    "script": {},
+    "begun": 0.0,
+    "exchanges": [],
+    "events": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "was cut"),
+        ("{", "was cut"),
+        (json.dumps(GOOD)[:-3], "was cut"),
+        ("no", "no JSON"),
+        ("\x00", "no JSON"),
+        ("[" * 100_000, "is no bundle"),
+        ("[]", "got list"),
+        ("{}", "got keys []"),
+        (json.dumps({"rules": []}), "got keys ['rules']"),
+        (json.dumps({**GOOD, "inferneo_bundle": 1}), "of version 1, this inferneo-mock reads version 2"),
+        (json.dumps({**GOOD, "inferneo_bundle": 99}), "of version 99"),
+        (json.dumps({"inferneo_bundle": VERSION}), "missing required field"),
+        (json.dumps({**GOOD, "seed": "x"}), "$.seed: "),
+        (json.dumps({**GOOD, "exchanges": [{}]}), "$.exchanges[0]: "),
+        (json.dumps({**GOOD, "profile": "nothing"}), "nothing"),
+        (json.dumps({**GOOD, "script": {"ruls": []}}), "did you mean 'rules'"),
+        (json.dumps({**GOOD, "events": [{"arived": 1}]}), "$.events[0]: "),
+        (json.dumps({**GOOD, "events": [{"arrived": 1}]}), "request 1 cannot have arrived here"),
+        (json.dumps({**GOOD, "events": [{"release": 1}]}), "$.events[0].release: Expected `object`"),
+        (json.dumps({**GOOD, "events": [{"clock": {}}]}), "$.events[0].clock: "),
+    ],
+)
+def test_what_is_no_bundle_is_one_line(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong, where, and exit code 2."""
+    path = tmp_path / "bundle.json"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["replay", str(path)])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("inferneo-mock replay: ")
+    assert told.count("\n") == 1
+    assert words in told
+    assert "Traceback" not in told
+
+
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Missing, a folder, far too large, no text; as the command says it."""
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(3 << 30)
+    binary = tmp_path / "binary.json"
+    binary.write_bytes(b'{"inferneo_bundle": "\xff\xfe"}')
+    for path, words in (
+        (tmp_path / "none.json", "No such file"),
+        (tmp_path, "Is a directory"),
+        (huge, "3072 MiB"),
+        (binary, "is no bundle"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            cli.main(["replay", str(path)])
+        assert caught.value.code == 2
+        told = capsys.readouterr().err
+        assert words in told
+        assert told.count("\n") == 1
+
+
+def test_each_request_arrives_once() -> None:
+    """An order that cannot have been is refused with its place."""
+    with MockServer() as server:
+        session = server.new_session()
+        post(session.url)
+        session.wait_for(1, 20)
+        document = session.bundle()
+    assert check(document).session == session.name
+    for events, words in (
+        ([], "request 1 never arrives"),
+        ([{"arrived": 1}, {"arrived": 1}], "cannot have arrived"),
+        ([{"ended": 1}, {"arrived": 1}], "cannot have ended"),
+    ):
+        with pytest.raises(BundleError, match=words):
+            check({**document, "events": events})
+
+
+def test_the_command_plays_it_in_a_process_of_its_own(session: Session, tmp_path: Path) -> None:
+    """As a user calls it: what was told, and the exit code."""
+    session.on(chat(), name="r").hold().reply("x")
+    threads = [beside(lambda: post(session.url)) for _ in range(2)]
+    session.wait_for(2, 20, arrived=True)
+    session.release()
+    for thread in threads:
+        thread.join()
+    session.wait_for(2, 20)
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(session.bundle()))
+    command = [sys.executable, "-m", "mockserver", "replay", str(path)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stderr
+    lines = found.stdout.splitlines()
+    assert lines[-1] == "2 requests, 2 as before, 0 not"
+    assert "2. POST /v1/chat/completions: 200 by rule r, ended end, while 1 went on" in lines
