@@ -9,10 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise, repeat
+from operator import add
 
 from mockserver.filled import Filled
-from mockserver.flow import Flow
+from mockserver.flow import Flow, Layout
 from mockserver.lower import Framer, lower_steps
 from mockserver.model.frames import SOCKET, Frames
 from mockserver.model.metrics import BUCKETS, WINDOW, Metrics, Series
@@ -66,7 +68,9 @@ class Tally:
         if tokens:
             first = due[0] if due and due[-1] > 0 else seconds
             self._ttft.add(first + ticket.waited if ticket is not None else first)
-        if due:
+        if isinstance(steps, Flow) and exchange.ended == "end":
+            self._gaps.join(gaps_of(steps.layout, steps.waits))
+        else:
             for sooner, later in pairwise(due):
                 self._gaps.add(later - sooner)
 
@@ -107,6 +111,12 @@ class _Times:
         self._total += seconds
         self._last.append(seconds)
 
+    def join(self, series: Series) -> None:
+        """Add all of a series of at most `WINDOW` values."""
+        self._counts = [*map(add, self._counts, series.counts)]
+        self._total += series.total
+        self._last.extend(series.last)
+
     def series(self) -> Series:
         return Series(tuple(self._counts), self._total, tuple(self._last))
 
@@ -118,7 +128,7 @@ def measure(exchange: Exchange, cost: Account, waits: tuple[float, ...]) -> tupl
     """
     whole = exchange.ended == "end"
     steps = exchange.plan.steps
-    due = () if len(steps) == 2 and not isinstance(steps, Flow) else times_of(exchange.plan)
+    due = times_of(exchange.plan) if isinstance(steps, Flow) or len(steps) != 2 else ()
     if not due:
         tokens = cost.tokens if whole else 0
         return tokens, list(accumulate(waits[:tokens])) if waits else ()
@@ -149,13 +159,24 @@ def has_token(mark: str) -> bool:
     return "content[" in mark or "tool[" in mark
 
 
+@lru_cache(maxsize=256)
+def due_of(layout: Layout, waits: tuple[float, ...] | None) -> tuple[float, ...]:
+    """When each event with a token is due. Streams of one answer share it, and journals forget thousands of them."""
+    at = repeat(0.0) if waits is None else accumulate(waits)
+    return tuple(moment for (_, mark), moment in zip(layout.parts, at, strict=False) if has_token(mark))
+
+
+@lru_cache(maxsize=256)
+def gaps_of(layout: Layout, waits: tuple[float, ...] | None) -> Series:
+    """The times between those."""
+    return Series().add([later - sooner for sooner, later in pairwise(due_of(layout, waits))])
+
+
 def times_of(plan: Plan) -> Sequence[float]:
     """When each event with a token is due, in seconds from the start; empty for a body that is no stream."""
     steps = plan.steps
     if isinstance(steps, Flow):
-        marks = [mark for _, mark in steps.layout.parts]
-        at = repeat(0.0) if steps.waits is None else accumulate(steps.waits)
-        return [moment for mark, moment in zip(marks, at, strict=False) if has_token(mark)]
+        return due_of(steps.layout, steps.waits)
     now, due = 0.0, []
     for step in steps:
         if type(step) is Body:
