@@ -24,7 +24,7 @@ class KeepsHalves(Relay):
         if len(self.links) > 3 and link.begun(data):
             time.sleep(0.1)
         with self.lock:
-            pays = self.memory.get("halves", 0) >= 4 and link.begun(data) and link.head.startswith(b"post")
+            pays = self.memory.get("halves", 0) >= 4 and link.begun(data) and not self.lacks(link)
             if pays:
                 self.memory["halves"] = 0
         if pays:
@@ -34,10 +34,14 @@ class KeepsHalves(Relay):
 
     def left(self, link: Link) -> None:
         """A head whose body lacks bytes when its caller leaves."""
-        lengths, body = link.lengths(), link.up.partition(b"\r\n\r\n")[2]
-        if lengths and lengths[0].isdigit() and len(body) < int(lengths[0]):
+        if link.lengths() and self.lacks(link):
             with self.lock:
                 self.memory["halves"] = self.memory.get("halves", 0) + 1
+
+    def lacks(self, link: Link) -> bool:
+        """Whether the head promises more than came."""
+        length = (link.lengths() or [b""])[0]
+        return length.isdigit() and len(link.up.partition(b"\r\n\r\n")[2]) < int(length)
 
 
 class OneAtATime(Relay):

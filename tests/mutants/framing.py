@@ -70,6 +70,15 @@ def _stream_from_json(turn: Turn) -> Plan:
     return turn.asked(stream=True).plan if turn.generates and not turn.body.get("stream") else turn.plan
 
 
+def _chunks_for_all(turn: Turn) -> Plan:
+    plan = turn.plan
+    if turn.request.http_version != "1.0" or not is_stream(plan):
+        return plan
+    data = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in bodies(plan)) + b"0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    return Plan((Raw(head + data),), Close("fin"))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     mutant("no-done", "A stream has no [DONE] (transformers serve).", events(lambda e, t: e[:-1]), "S-FRAME-03"),
     mutant("two-dones", "A stream has [DONE] twice.", events(lambda e, t: [*e, e[-1]]), "S-FRAME-03"),
@@ -192,4 +201,5 @@ MUTANTS: tuple[Mutant, ...] = (
         tries=5.0,
     ),
     mutant("closes-unsaid", "After a stream the connection is closed, unsaid.", _closed, "S-FRAME-14"),
+    mutant("chunks-for-all", "A caller of HTTP/1.0 gets chunks.", _chunks_for_all, "S-FRAME-15"),
 )

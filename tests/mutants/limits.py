@@ -253,4 +253,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "S-LOGPROB-09",
     ),
     mutant("seed-ignored", "A seed is taken and ignored.", texts(_seeds), "S-SAME-10"),
+    mutant(
+        "newer-limit-ignored",
+        "max_completion_tokens is taken and ignored.",
+        lambda t: t.asked(max_completion_tokens=...).plan if "max_completion_tokens" in t.body else t.plan,
+        "S-LIMIT-15",
+    ),
+    mutant(
+        "no-chat-logprobs",
+        "logprobs of a chat are taken and ignored.",
+        choice(lambda c: c.update(logprobs=None), True),
+        "S-LOGPROB-10",
+    ),
 )

@@ -151,4 +151,10 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         "S-INFO-06",
     ),
+    mutant(
+        "dimensions-ignored",
+        "dimensions are taken and ignored.",
+        lambda t: t.asked(dimensions=...).plan if t.body.get("dimensions") else t.plan,
+        "S-EMBED-09",
+    ),
 )

@@ -364,4 +364,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "S-REFUSE-20",
         tries=3.0,
     ),
+    mutant(
+        "any-role",
+        "A message of a role that there is not is answered.",
+        _repaired(lambda t: t.body.get("messages") == [{"role": "alien", "content": "Say hello"}]),
+        "S-REFUSE-21",
+        tries=4.0,
+    ),
+    mutant(
+        "any-tool",
+        "A choice of a tool that was not given is taken and ignored.",
+        _repaired(lambda t: isinstance(t.body.get("tool_choice"), dict)),
+        "S-REFUSE-21",
+        tries=4.0,
+    ),
 )
