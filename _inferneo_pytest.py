@@ -58,24 +58,42 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def _told(item: pytest.Item, session: Session) -> str:
-    """The session in a few lines, and the command that replays it."""
+def _told(item: pytest.Item, session: Session, explained: bool = True) -> str:
+    """The session in a few lines, and the command that replays it; not `explained`: its problems were told before."""
     try:
-        return f"{session.describe()}\nreplay: inferneo-mock replay {_write_bundle(item, session)}"
+        return f"{session.describe(explained)}\nreplay: {_command(_write_bundle(item, session))}"
     except Exception as error:  # an error in a hook would end the whole run
         return f"the session cannot be described: {type(error).__name__}: {error}"
+
+
+def _command(bundle: Path) -> str:
+    """What replays `bundle`, as it can be pasted into a shell: the command, where the shell would find ours."""
+    import shlex
+    import shutil
+    import sys
+
+    ours = Path(sys.executable).parent / "inferneo-mock"
+    found = shutil.which("inferneo-mock")
+    here = found is not None and Path(found).parent.resolve() == ours.parent.resolve()
+    words = ["inferneo-mock"] if here else [str(ours)] if ours.exists() else [sys.executable, "-m", "mockserver"]
+    return shlex.join([*words, "replay", str(bundle)])
 
 
 def _write_bundle(item: pytest.Item, session: Session) -> Path:
     """The session as a file: in $INFERNEO_BUNDLES, else in the system's directory of temporary files."""
     import json
     import tempfile
+    from hashlib import sha256
 
     folder = Path(os.environ.get("INFERNEO_BUNDLES") or Path(tempfile.gettempdir()) / f"inferneo-bundles-{os.getuid()}")
+    folder = folder.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid)[-100:].strip("-")
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(session.bundle()), encoding="utf-8")
+    whose = sha256(f"{item.config.rootpath} {item.nodeid}".encode()).hexdigest()[:8]  # others have tests of this name
+    path = folder / f"{name}-{whose}.json"
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(session.bundle()), encoding="utf-8")
+    unfinished.replace(path)
     return path
 
 
@@ -133,7 +151,7 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
     yield session
     problems = session.problems() if settings.get("strict") is not False else []
     del request.node._inferneo_session
-    description = _told(request.node, session) if problems else ""
+    description = _told(request.node, session, explained=False) if problems else ""
     session.close()
     if problems and not request.node.stash.get(FAILED, False):
         pytest.fail("\n".join(["inferneo_mock: the script and the test do not agree", *problems, description]), False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -240,13 +241,107 @@ def test_a_failing_test_says_how_to_replay_it(pytester: pytest.Pytester, monkeyp
             '*script: {*"the report"*',
             "*1. POST /v1/chat/completions*429 by rule 'the report', faults status*",
             "*not weather: contains: expected 'weather', got 'report'*",
-            "*replay: inferneo-mock replay *bundles*test_it.json*",
+            "*replay: *inferneo-mock replay *bundles*test_it-????????.json*",
         ]
     )
     bundle = next((pytester.path / "bundles").glob("*.json"))
     replayed = pytester.run(sys.executable, "-m", "mockserver", "replay", str(bundle))
     assert replayed.ret == 0
     replayed.stdout.fnmatch_lines(["2 requests, 2 as before, 0 not"])
+
+
+def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The assertion names the findings, the report has their evidence and advice; those of other calls too."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
+    result = run(
+        pytester,
+        """
+        import urllib.request
+        import pytest
+        from mockserver import chat, cut, status
+
+        def test_it(inferneo_mock):
+            inferneo_mock.on(chat()).fail(status(400)).reply("x")
+            ask = urllib.request.Request(f"{inferneo_mock.url}/v1/chat/completions", b'{"messages": []}')
+
+            def stubborn():
+                for _ in range(2):
+                    try:
+                        urllib.request.urlopen(ask).close()
+                    except urllib.error.HTTPError as error:
+                        error.close()
+                        last = error
+                raise last
+
+            with inferneo_mock.call("silent") as call:
+                call.run(stubborn)
+            with inferneo_mock.call("summary") as call:
+                call.run(stubborn)
+            assert call.verdict()
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *assert <Verdict on 'summary', 2 attempts: not ok: retried-permanent>*",
+            "*- inferneo_mock -*",
+            "verdict on call 'silent', 2 attempts: not ok",
+            "verdict on call 'summary', 2 attempts: not ok",
+            "  retried-permanent (fail): attempt 1 was refused with 400, and attempt 2 asked the same again. "
+            "Raise at once on a status that the same request will get again (400, 401, 403, 404, 422)",
+        ]
+    )
+
+
+def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with a blank in its name, from another directory: overlap, a function of the test, a key, a limit."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", "my bundles")
+    result = run(
+        pytester,
+        """
+        import asyncio
+
+        import pytest
+        from inferneo import AsyncInferneoClient
+        from mockserver import chat
+
+        SCRIPT = {"api_keys": ["sk-secret"], "limits": {"requests_per_minute": 3}}
+
+        @pytest.mark.inferneo(script=SCRIPT)
+        def test_it(inferneo_mock):
+            said = []
+
+            def answer(asked):
+                said.append(asked.text)
+                return f"answer {len(said)}"
+
+            inferneo_mock.on(chat(contains="held"), name="held").hold().reply("late")
+            inferneo_mock.on(chat(), name="python").reply(answer)
+
+            async def ask(client, text):
+                return await client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
+
+            async def main():
+                async with AsyncInferneoClient(inferneo_mock.url, api_key="sk-secret", max_retries=0) as client:
+                    held = asyncio.ensure_future(ask(client, "held"))
+                    await inferneo_mock.wait_for(1, arrived=True)
+                    await asyncio.gather(*(ask(client, "x") for _ in range(3)), return_exceptions=True)
+                    inferneo_mock.release()
+                    await held
+                raise AssertionError("seen to fail")
+
+            asyncio.run(main())
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    (command,) = [line.removeprefix("replay: ") for line in result.outlines if line.startswith("replay: ")]
+    found = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    lines = found.stdout.splitlines()
+    assert lines[0].startswith("rule python answers by the record of what the Python function test_")
+    assert sum(", while 1 went on" in line or ", while 1, " in line for line in lines) == 3
+    assert sum(": 429 by no rule, ended end" in line for line in lines) == 1
+    assert lines[-1] == "4 requests, 4 as before, 0 not"
 
 
 def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.Pytester) -> None:

@@ -264,8 +264,13 @@ def test_a_bucket_that_was_empty_is_empty_again() -> None:
         assert [post(session.url, key="sk-one") for _ in range(2)] == [200, 429]
         session.wait_for(8, 20)
         outcomes = replayed(session)
-    assert unlike(outcomes) == []
-    assert [outcome.after["status"] for outcome in outcomes if outcome.after][5:] == [200, 200, 429]
+        assert unlike(outcomes) == []
+        assert [outcome.after["status"] for outcome in outcomes if outcome.after][5:] == [200, 200, 429]
+        document = session.bundle()
+    document["exchanges"][2]["now"] += 60
+    found: list[Outcome] = []
+    asyncio.run(Rerun(check(document), found.append).run())
+    assert "status: was 429, is 200" in found[2].differences
 
 
 def test_chance_falls_the_same_way(session: Session) -> None:
