@@ -90,6 +90,7 @@ BODIES: tuple[tuple[bytes, str], ...] = (
     (b'{"model": "\xff\xfe"}', "invalid UTF-8"),
     (b'{"model": "a\nb"}', "a raw line break in a string"),
     (b"\x00\x01\x02", "bytes that are no text"),
+    (b"\xff", "a byte that begins no text"),
     (b"model=x&prompt=y", "a form"),
 )
 HUGE = 2**31, 2**31 - 1, 2**32, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, -(2**31), -(2**63), -(2**64)
@@ -147,6 +148,19 @@ FIELDS = (
     "prompt",
     "model",
 )
+MEANINGLESS: tuple[dict[str, Any], ...] = (
+    {"messages": []},
+    {"messages": [{"role": "alien", "content": "Say hello"}]},
+    {"messages": [{"role": "user", "content": None}]},
+    {"response_format": {"type": "yaml"}},
+    {"tool_choice": "required"},
+    {
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}],
+        "tool_choice": {"type": "function", "function": {"name": "g"}},
+    },
+    {"top_logprobs": 2},
+)
+"""Chat requests whose types are right and which mean nothing: nobody to talk to, a format or a tool that is not."""
 PARTS: tuple[Any, ...] = (
     [{"type": "nope"}],
     [{"type": "text"}],
@@ -250,6 +264,13 @@ def _held_missing(target: Any) -> Iterable[Bad]:
                     yield Bad(call, f"no {field}", field)
 
 
+def _meaningless(target: Any) -> st.SearchStrategy[Bad]:
+    call = ask(target, "Say hello", chat=True)
+    return st.sampled_from(
+        [Bad(call.with_(**fields), json.dumps(fields), next(iter(fields))) for fields in MEANINGLESS]
+    )
+
+
 def _unknown(target: Any) -> st.SearchStrategy[Bad]:
     names = st.sampled_from(["foo", "x-unknown", "__proto__", "$ref", "streams", "0"])
     values: st.SearchStrategy[Any] = st.sampled_from([1, "x", [], {}, None, {"a": [1, {"b": None}]}])
@@ -295,5 +316,6 @@ BAD_BODIES = Domain("a body that is no JSON object", _bodies, _held_bodies, NEED
 BAD_TYPES = Domain("a value of the wrong type", _of_fields(TYPES), _held_fields(TYPES), NEEDS)
 BAD_VALUES = Domain("a value out of its range", _of_fields(RANGES), _held_fields(RANGES), NEEDS)
 MISSING = Domain("a request without a required field", _missing, _held_missing, NEEDS)
+MEANS_NOTHING = Domain("a chat request that means nothing", _meaningless, None, frozenset({"chat"}))
 UNKNOWN_FIELDS = Domain("a request with an unknown field", _unknown, None, NEEDS)
 SPOILT = Domain("a spoilt request", _spoilt, None, NEEDS)

@@ -195,6 +195,13 @@ def _base64(target: Target) -> tuple[bool, str]:
     return _said(target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello", "encoding_format": "base64"})))
 
 
+def _dimensions(target: Target) -> tuple[bool, str]:
+    name = embedder(target)
+    if name is None:
+        return False, "no listed model gives embeddings"
+    return _said(target.send(post(EMBEDDINGS, {"model": name, "input": "Say hello", "dimensions": 8})))
+
+
 def _limits(target: Target) -> tuple[bool, str]:
     found = [name for name, _ in target.send(get("/v1/models")).response.fields if name.lower() == "x-ratelimit-limit"]
     return bool(found), "X-RateLimit-Limit is told" if found else "no X-RateLimit-Limit"
@@ -263,6 +270,7 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "repeatable": _repeatable,
     "det": _det,
     "n": _either(n=2),
+    "max_completion_tokens": _ask(True, max_tokens=..., max_completion_tokens=8),
     "stop": _either(stop=["\n\n\n"]),
     "seed": _either(seed=1),
     "logprobs": _ask(False, logprobs=1),
@@ -275,6 +283,7 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "json_mode": _json_mode,
     "embeddings": _embeddings,
     "base64": _base64,
+    "dimensions": _dimensions,
     "rate_limits": _limits,
     "best_of": _ask(False, best_of=2, temperature=1),
     "suffix": _ask(False, suffix=" and then"),

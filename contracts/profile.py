@@ -27,7 +27,7 @@ class Profile:
     lacks: frozenset[str] = frozenset()
 
 
-IGNORED = frozenset({"n", "logprobs", "chat_logprobs", "echo", "stream_usage"})
+IGNORED = frozenset({"n", "logprobs", "chat_logprobs", "echo", "stream_usage", "max_completion_tokens"})
 """The engine ignores every field that it does not know (recorded: comp_unknown_field)."""
 
 PROFILES: dict[str, Profile] = {

@@ -157,3 +157,10 @@ def what_is_no_text_is_refused(target: Target, case: tuple[Any, str]) -> None:
     """An input that is neither a text nor a list of texts (or of tokens) is refused by a 4xx."""
     exchange = embed(target, case[0])
     expect(400 <= exchange.status < 500, f"a 4xx for {case[1]}", f"{exchange.status} {exchange.response.body[:100]!r}")
+
+
+@law("S-EMBED-09", over=TEXTS, needs={"dimensions"}, examples=4, live=True, source="OpenAI's reference: dimensions")
+def a_vector_has_the_asked_dimensions(target: Target, given: str) -> None:
+    """dimensions=8, where it is accepted, gives vectors of 8 numbers: an index is made for what was asked for."""
+    sizes = [len(vector) for vector in vectors(embed(target, given, dimensions=8))]
+    expect(sizes == [8], "one vector of 8 numbers", sizes)

@@ -7,7 +7,7 @@ import json
 from contracts.answers import DONE, documents, ok
 from contracts.domains import CALLS, QUIET_STREAMS, STREAMS, WHOLE
 from contracts.exchange import Call, Exchange
-from contracts.law import Unjudged, expect, law
+from contracts.law import Unjudged, Unsupported, expect, law
 from contracts.target import Target
 
 STREAMING = "api.md, Streaming"
@@ -177,3 +177,22 @@ def a_connection_serves_again(target: Target, call: Call) -> None:
         connection.send(target.encode(call), call)
         second = target.keep(connection.response(call))
         expect(second.status == first.status, f"status {first.status} again", second.status)
+
+
+@law("S-FRAME-15", over=STREAMS, examples=4, live=True, borne={"openai"}, source="RFC 9112, 6.1")
+def an_older_caller_gets_no_chunks(target: Target, call: Call) -> None:
+    """A request of HTTP/1.0 is answered without Transfer-Encoding: its sender cannot read chunks.
+
+    A server MUST NOT send chunks to HTTP/1.0, which some load balancers still speak to what is behind them. A server of
+    Python gets this wrong with the parser that it prefers, so where no more than to be compatible is promised a breach
+    is lenient.
+    """
+    ok(target.send(call))
+    data = target.encode(call, keep=False).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+    with target.connect() as connection:
+        connection.send(data, call)
+        exchange = target.keep(connection.response(call))
+    if exchange.status in (400, 426, 505):
+        raise Unsupported(f"HTTP/1.0 is answered {exchange.status}")
+    coding = exchange.response.field("transfer-encoding")
+    expect(coding is None, "no Transfer-Encoding for a request of HTTP/1.0", coding, exchange)

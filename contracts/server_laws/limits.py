@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from contracts.answers import answer, documents, read, reasons
-from contracts.domains import CALLS, LONGER, WHOLE, Domain, Longer, ask, endpoints
+from contracts.domains import CALLS, CHATS, LONGER, WHOLE, Domain, Longer, ask, endpoints
 from contracts.exchange import Call
 from contracts.law import Unsupported, Vacuous, expect, law
 from contracts.server_laws.plain import obeyed
@@ -243,3 +243,25 @@ def no_text_beyond_the_limit(target: Target, call: Call) -> None:
     if len(said) > limit + 1:
         obeyed(target, call)
     expect(len(said) <= limit + 1, f"at most {limit} chunks with text", len(said))
+
+
+@law(
+    "S-LIMIT-15",
+    over=CHATS,
+    needs={"max_completion_tokens"},
+    examples=4,
+    live=True,
+    borne={"openai"},
+    source="OpenAI's reference: max_completion_tokens replaces max_tokens",
+)
+def the_newer_name_of_the_limit_is_a_limit(target: Target, call: Call) -> None:
+    """max_completion_tokens 1, where it is accepted, gives at most one token, as max_tokens does.
+
+    New clients send only this name: accepted and ignored it is an answer without any limit. A server that is older than
+    the name ignores it as any unknown field, so where no more is promised than to be compatible this is lenient.
+    """
+    reading = read(target.send(call.with_(max_tokens=..., max_completion_tokens=1)))
+    used = reading.usage.get("completion_tokens") if isinstance(reading.usage, dict) else None
+    if used is not None and used > 1:
+        obeyed(target, call)
+    expect(used is None or used <= 1, "at most 1 completion_token", reading.usage)

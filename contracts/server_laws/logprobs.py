@@ -125,7 +125,7 @@ def chat_logprobs_join_to_the_message(target: Target, call: Call) -> None:
     logprobs = choice.get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list):
-        raise Vacuous("no logprobs.content")
+        raise Vacuous("no logprobs.content (S-LOGPROB-10 judges that)")
     tokens = [str(one.get("token")) for one in content if isinstance(one, dict)]
     joined = "".join(tokens)
     if "\ufffd" in joined or "bytes:" in joined:
@@ -134,3 +134,12 @@ def chat_logprobs_join_to_the_message(target: Target, call: Call) -> None:
     if isinstance(message, dict) and any(message.get(name) for name in REASONING):
         raise Vacuous("some tokens are reasoning, which is not in the text")
     expect(joins(tokens, piece(choice)), f"tokens that join to {piece(choice)!r}", joined)
+
+
+@law("S-LOGPROB-10", over=CHATS, needs={"chat_logprobs"}, level="should", source="OpenAI's reference: logprobs")
+def chat_logprobs_are_given_when_asked(target: Target, call: Call) -> None:
+    """A chat answer with text to logprobs=true has logprobs.content: accepted and ignored is a silent lie."""
+    for choice in choices(answer(target.send(call.with_(logprobs=True, top_logprobs=1)))):
+        logprobs = choice.get("logprobs")
+        given = isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list)
+        expect(given or not piece(choice), "a list logprobs.content", choice)

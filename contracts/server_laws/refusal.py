@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from contracts.answers import is_error_body, message_of, read
-from contracts.bad import BAD_BODIES, BAD_TYPES, BAD_VALUES, MISSING, SPOILT, UNKNOWN_FIELDS, Bad
+from contracts.bad import BAD_BODIES, BAD_TYPES, BAD_VALUES, MEANS_NOTHING, MISSING, SPOILT, UNKNOWN_FIELDS, Bad
 from contracts.domains import CHAT, LOG, TEXT, WHOLE, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
 from contracts.law import Vacuous, expect, law
@@ -359,3 +359,13 @@ def _kinds(target: Target) -> st.SearchStrategy[Call]:
 def another_content_type_is_no_crash(target: Target, call: Call) -> None:
     """A JSON body under another content type is refused by a 4xx, or read as JSON; never a 5xx."""
     not_crashed(target.send(call), f"content type {dict(call.fields).get('Content-Type')!r}")
+
+
+@law("S-REFUSE-21", over=MEANS_NOTHING, examples=7, live=True, borne={"openai", "engine"}, source="OpenAI's reference")
+def what_means_nothing_is_refused(target: Target, bad: Bad) -> None:
+    """No messages, a role or a format that there is not, a choice of a tool that was not given: refused by a 4xx.
+
+    Answered by plain text it is a silent lie. Known right servers leave roles to the model's template and answer to no
+    messages at all, so where no more is promised than to be compatible this is lenient.
+    """
+    refused(target.send(bad.call), bad.what)

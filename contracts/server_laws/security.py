@@ -117,9 +117,9 @@ def no_answer_shows_a_stack(target: Target, log: list[Exchange]) -> None:
 
 @law("S-SECURE-04", over=LOG, examples=1, source="OWASP: improper error handling")
 def no_refusal_shows_a_path(target: Target, log: list[Exchange]) -> None:
-    """No refusal shows a path of the server's file system."""
+    """No refusal shows a path of the server's file system; a stack trace, which has some, is S-SECURE-03's."""
     for exchange in log:
-        if exchange.status >= 400:
+        if exchange.status >= 400 and leak(exchange, TRACE) is None:
             shown = leak(exchange, PATHS, target.model)
             expect(shown is None, "a refusal without paths", f"{shown!r} in {exchange.response.body[:300]!r}", exchange)
 
