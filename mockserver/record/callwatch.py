@@ -34,6 +34,7 @@ class CallWatch:
         self._after = 0
         self._exchanges: tuple[Exchange, ...] = ()
         self._passed: Passed = real
+        self.over = False
         self._told = False
         self._value: Any = None
         self._error: BaseException | None = None
@@ -113,6 +114,7 @@ class CallWatch:
         while any(one.ended == "open" for one in self._exchanges) and time.monotonic() < deadline:
             time.sleep(0.005)
             self._collect()
+        self.over = True
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -127,6 +129,7 @@ class CallWatch:
         while any(one.ended == "open" for one in self._exchanges) and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
             self._collect()
+        self.over = True
 
     def _collect(self) -> None:
         self._exchanges = tuple(one for one in self._session.journal if one.number > self._after)

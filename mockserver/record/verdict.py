@@ -497,6 +497,11 @@ is asked for). `call.watch(stream)` notes what a stream hands out, piece by piec
 `inferneo_mock.call(name, patience=30, retries=1, attempts=10, volatile=(...))` says what is expected of the client:
 seconds of silence it may endure, how often it asks again at least, how many attempts are a storm, and the fields of the
 body that differ between attempts of one call.
+
+`assert call.verdict()` names the ids of what was found; the section `inferneo_mock` of a failing test's report has each
+finding of every call of the session in full, also of calls whose verdict nobody asked for (those fail no test: a block
+alone is no assertion). Outside of pytest `call.verdict().check()` raises an `AssertionError` with all of it. Waits
+between attempts count by the session's clock: seconds that the test let pass are waited.
 """
 
 if __name__ == "__main__":

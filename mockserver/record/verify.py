@@ -45,15 +45,15 @@ def problems_of(core: SessionCore) -> list[str]:
         explanation = exchange.decision.explanation
         if explanation is not None:
             request = exchange.request
-            would = [] if explanation.would is None else [f"  {line}" for line in explanation.would.told(STEPS)]
             line = f"no rule matched request {exchange.number}: {request.method} {request.path}"
-            found.append("\n".join([line, str(explanation), *would]))
+            found.append("\n".join([line, *_explained(exchange)]))
         if exchange.error:
             found.append(f"request {exchange.number}: {exchange.error}")
     found += [one for one in report["failures"] if not any(one in known for known in found)]
     healing = "heal() when the outage is over"
     found += [f"fault {kind!r} of the session is still in force; {healing}" for kind in report["faults_in_force"]]
-    found += [f"rule {label!r} was never called" for label in report["unused_rules"]]
+    why = _unreachable(core)
+    found += [f"rule {label!r} was never called{why.get(label, '')}" for label in report["unused_rules"]]
     found += [
         f"fault {place} never had an effect"
         for place in report["unused_faults"]
@@ -62,8 +62,27 @@ def problems_of(core: SessionCore) -> list[str]:
     return found
 
 
-def describe(core: SessionCore) -> str:
-    """A few lines for the message of a failing test."""
+def _unreachable(core: SessionCore) -> dict[str, str]:
+    """Why a rule that was never called never will be, by its label, where that is sure; of the first few."""
+    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
+    numbers = range(len(brain.script.rules))
+    unused = [number for number in numbers if not brain.state.hits.get(brain.script.label(number))][:SHOWN]
+    if not unused:
+        return {}
+    from mockserver.scripting.lint import unreachable  # only where something is wrong; a server starts without it
+
+    return {brain.script.label(number): f"; {why}" for number, why in unreachable(brain.script, unused).items()}
+
+
+def _explained(exchange: Exchange) -> list[str]:
+    """Why no rule matched the request, and what the nearest would have sent."""
+    explanation = exchange.decision.explanation
+    would = [] if explanation.would is None else explanation.would.told(STEPS)
+    return [*str(explanation).splitlines(), *(f"  {line}" for line in would)]
+
+
+def describe(core: SessionCore, explained: bool = True) -> str:
+    """A few lines for the message of a failing test; not `explained`: the refused requests are told elsewhere."""
     brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
     lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}"]
     lines.append(f"script: {json.dumps(brain.script.to_json())}")
@@ -79,15 +98,18 @@ def describe(core: SessionCore) -> str:
             f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}, {exchange.sent_bytes} bytes, "
             f"ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
+        if exchange.decision.explanation is not None:
+            lines += [f"     {line}" for line in (_explained(exchange)[1:] if explained else [])]
+            continue
         lines += _passed_over(brain, exchange)
         lines += [f"     {line}" for line in timeline(exchange.plan)[:STEPS]]
+    if explained:
+        lines += [f"  rule {label!r} was never called{why}" for label, why in _unreachable(core).items()]
     return "\n".join(lines)
 
 
 def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
-    """The rules that did not match the request, nearest first; those of a strict 404 are told as its problem."""
-    if exchange.decision.explanation is not None:
-        return []
+    """The rules that did not match the request, nearest first."""
     found = explain(brain.script, brain.state, exchange.request).rules
     return [
         f"     not {rule.rule}: {'; '.join(str(one) for one in rule.findings if not one.holds)}"

@@ -8,7 +8,7 @@ surely taken by one asked before it, so no finding is a guess. What breaks the r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -74,9 +74,24 @@ def _position(path: str) -> list[Any]:
     return [int(part) if part.isdigit() else 0 for part in numbers]
 
 
-def _shadowed(script: Script) -> Iterator[Remark]:
+def unreachable(script: Script, numbers: Collection[int]) -> dict[int, str]:
+    """Why a rule can never answer, by its number, for those of `numbers` that surely cannot."""
+    found: dict[int, str] = {}
+    told = [*_shadowed(script, numbers), *_names(script)]
+    for number in numbers:
+        told += _contradictions(script.rules[number].matcher, f"$.rules[{number}].match")
+    for remark in told:
+        (number, *_) = _position(remark.path)
+        if number in numbers and remark.message.startswith(("never reached", "matches nothing")):
+            found.setdefault(number, remark.message)
+    return found
+
+
+def _shadowed(script: Script, numbers: Collection[int] | None = None) -> Iterator[Remark]:
     order = sorted(range(len(script.rules)), key=lambda number: -script.rules[number].priority)
     for place, number in enumerate(order):
+        if numbers is not None and number not in numbers:
+            continue
         rule = script.rules[number]
         for earlier in order[:place]:
             if covers(script.rules[earlier].matcher, rule.matcher):

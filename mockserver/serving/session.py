@@ -28,6 +28,7 @@ from mockserver.serving.sessionclock import Clock
 
 if TYPE_CHECKING:
     from mockserver.record.callwatch import CallWatch
+    from mockserver.record.verdict import Verdict
     from mockserver.serving.brain import ScriptBrain
     from mockserver.serving.server import MockServer
     from mockserver.serving.sessions import SessionCore
@@ -58,6 +59,7 @@ class Session:
 
     def __init__(self, server: MockServer, name: str) -> None:
         self._server = server
+        self._watches: list[CallWatch] = []
         self.name = name
 
     def __repr__(self) -> str:
@@ -230,7 +232,13 @@ class Session:
         )
         from mockserver.record.verdict import Limits
 
-        return CallWatch(self, name, Limits(patience, retries, attempts), volatile)
+        watch = CallWatch(self, name, Limits(patience, retries, attempts), volatile)
+        self._watches.append(watch)
+        return watch
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts on the calls that are over, asked for or not."""
+        return tuple(watch.verdict() for watch in self._watches if watch.over)
 
     def assert_called(self, match: Matcher | dict[str, Any] | None = None, times: int | None = None) -> list[Exchange]:
         """`times` requests that `match` matches have come (None: at least one). The error shows the near misses."""
@@ -248,9 +256,13 @@ class Session:
         """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules."""
         return self._server.run(lambda: problems_of(self.core))
 
-    def describe(self) -> str:
-        """The session in a few lines: its script, its seed, its traffic."""
-        return self._server.run(lambda: describe(self.core))
+    def describe(self, explained: bool = True) -> str:
+        """The session in a few lines: its script, its seed, its traffic, what is wrong with the calls watched.
+
+        Not `explained`: without why requests were refused, and rules are never reached (`problems` tells it).
+        """
+        told = self._server.run(lambda: describe(self.core, explained))
+        return "\n".join([told, *(f"verdict on {verdict}" for verdict in self.verdicts() if verdict.findings)])
 
 
 def _faults(faults: tuple[Any, ...]) -> tuple[Fault, ...]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mockserver import MockServer, Session, chat, cli, status
 from mockserver.errors import ScriptError
+from mockserver.faults.when import When
 from mockserver.request import Request
 from mockserver.serving.sessionclock import JUMPS, SessionClock, change_of, moment
 
@@ -120,7 +121,7 @@ def test_going_back_gives_nothing_back(session: Session) -> None:
 
 def test_a_fault_until_is_over_when_the_time_has_come(session: Session) -> None:
     """`until` counts the session's seconds, on requests and in previews."""
-    session.on(chat()).fail(status(503, when={"until": 60})).reply("Done.")
+    session.on(chat()).fail(status(503, when=When(until=60))).reply("Done.")
     asked = Request("POST", "/v1/chat/completions", body=b'{"messages": []}')
     session.clock.freeze()
     assert post(session.url)[0] == 503
@@ -134,7 +135,7 @@ def test_a_fault_until_is_over_when_the_time_has_come(session: Session) -> None:
 
 def test_previews_know_the_time_without_a_clock(session: Session) -> None:
     """The door's request comes now, not at the beginning of time."""
-    session.on(chat()).fail(status(503, when={"until": 0})).reply("Done.")
+    session.on(chat()).fail(status(503, when=When(until=0))).reply("Done.")
     asked = Request("POST", "/v1/chat/completions", body=b'{"messages": []}')
     assert session.preview(asked).decision.faults
     post(session.url)
@@ -243,7 +244,8 @@ def test_the_command_line_has_the_clock(session: Session, capsys: pytest.Capture
 def test_moments_are_read_as_they_are_written() -> None:
     """Numbers, texts, datetimes; without a zone it is UTC."""
     assert [moment(one) for one in (SECOND, NOON, "2026-11-22T13:00:00+01:00", NOON[:-1])] == [SECOND] * 4
-    for wrong in (None, math.nan, [], "x"):
+    bad: tuple[Any, ...] = (None, math.nan, [], "x")
+    for wrong in bad:
         with pytest.raises(ScriptError):
             moment(wrong)
     with pytest.raises(ScriptError, match="advance"):

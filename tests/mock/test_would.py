@@ -31,7 +31,8 @@ def refused(rules: list[Any], body: Any, state: State | None = None) -> dict[str
     """The document of the 404."""
     _, decision = decide(parse_script(rules), state or State(), post(CHAT, body), answer)
     document: dict[str, Any] = json.loads(decision.plan.steps[1].data)  # type: ignore[union-attr]  # head, then body
-    return document["explanation"]
+    explanation: dict[str, Any] = document["explanation"]
+    return explanation
 
 
 def test_the_plan_of_the_nearest_rule_is_shown() -> None:
