@@ -344,49 +344,6 @@ def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monk
     assert lines[-1] == "4 requests, 4 as before, 0 not"
 
 
-def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The assertion names the findings, the report has their evidence and advice; those of other calls too."""
-    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
-    result = run(
-        pytester,
-        """
-        import urllib.request
-        import pytest
-        from mockserver import chat, cut, status
-
-        def test_it(inferneo_mock):
-            inferneo_mock.on(chat()).fail(status(400)).reply("x")
-            ask = urllib.request.Request(f"{inferneo_mock.url}/v1/chat/completions", b'{"messages": []}')
-
-            def stubborn():
-                for _ in range(2):
-                    try:
-                        urllib.request.urlopen(ask).close()
-                    except urllib.error.HTTPError as error:
-                        error.close()
-                        last = error
-                raise last
-
-            with inferneo_mock.call("silent") as call:
-                call.run(stubborn)
-            with inferneo_mock.call("summary") as call:
-                call.run(stubborn)
-            assert call.verdict()
-        """,
-    )
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        [
-            "E *assert <Verdict on 'summary', 2 attempts: not ok: retried-permanent>*",
-            "*- inferneo_mock -*",
-            "verdict on call 'silent', 2 attempts: not ok",
-            "verdict on call 'summary', 2 attempts: not ok",
-            "  retried-permanent (fail): attempt 1 was refused with 400, and attempt 2 asked the same again. "
-            "Raise at once on a status that the same request will get again (400, 401, 403, 404, 422)",
-        ]
-    )
-
-
 def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.Pytester) -> None:
     """Base URL and key, for this test alone."""
     result = run(
