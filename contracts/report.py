@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from contracts.baseline import Baseline, Known
+from contracts.consequences import quiet
 from contracts.law import find
 from contracts.notes import notes
 from contracts.options import Options
@@ -111,6 +112,7 @@ def collect(lines: list[dict[str, Any]], options: Options, embedded: str, second
             column = (line["where"], line["target"])
             columns[column] = None
             verdicts[line["law"], column] = line
+    verdicts = quiet(verdicts)
     names = dict.fromkeys(options.urls, embedded) if embedded else {}
     surprises = [line for line in lines if line["kind"] == "surprise"]
     deaths = [line for line in lines if line["kind"] == "fatal"]
