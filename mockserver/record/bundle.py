@@ -19,6 +19,7 @@ import msgspec
 from mockserver.errors import MockError
 from mockserver.record.history import Change
 from mockserver.record.journal import Exchange
+from mockserver.record.redact import redacted
 from mockserver.reply import Function, reply_to_json
 from mockserver.scripting.match import AllOf, AnyOf, Matcher, Not, Where
 from mockserver.scripting.rule import Rule
@@ -120,22 +121,22 @@ def bundle(core: SessionCore) -> dict[str, Any]:
         if exchange.ended != "open":
             steps.append((exchange.started + exchange.seconds, exchange, "ended"))
     steps.sort(key=lambda step: step[0])
-    script, wall = first, _time_of_day(brain)
+    answering, wall = _answering(first), _time_of_day(brain)
     events: list[dict[str, Any]] = []
     exchanges: dict[int, dict[str, Any]] = {}
     python = dict(_python(first))
     for _, what, kind in steps:
         if isinstance(what, Change):
             if what.kind in ("load", "script"):
-                script = what.value
-                python |= _python(script)
+                answering = _answering(what.value)
+                python |= _python(what.value)
             events.append({kind: _change(brain, what)})
         else:
             if kind == "arrived":
-                exchanges[what.number] = _exchange(what, script, wall(what.started))
+                exchanges[what.number] = _exchange(what, answering, wall(what.started))
             events.append({kind: what.number})
     home = core.home
-    return {
+    made = {
         "inferneo_bundle": VERSION,
         "session": core.name,
         "profile": first.profile,
@@ -152,6 +153,8 @@ def bundle(core: SessionCore) -> dict[str, Any]:
         "models": list(brain.models),
         "origins": list(brain.origins),
     }
+    shown: dict[str, Any] = redacted(made)
+    return shown
 
 
 def _folded(core: SessionCore, brain: ScriptBrain) -> tuple[Script, list[Change]]:
@@ -204,7 +207,7 @@ def _change(brain: ScriptBrain, change: Change) -> Any:
             return change.value
 
 
-def _exchange(exchange: Exchange, script: Script, now: float) -> dict[str, Any]:
+def _exchange(exchange: Exchange, answering: Mapping[str, Rule], now: float) -> dict[str, Any]:
     """The exchange as the journal shows it, without its plan (a replay makes it again), with what a replay needs."""
     shown = exchange.to_json(plan=False)
     request, decision = exchange.request, exchange.decision
@@ -219,7 +222,7 @@ def _exchange(exchange: Exchange, script: Script, now: float) -> dict[str, Any]:
     failure = getattr(decision, "failure", None)
     if failure is not None:
         found["failure"] = failure
-    function = _function(script, exchange.rule, getattr(decision, "call", 0))
+    function = _function(answering.get(exchange.rule or ""), getattr(decision, "call", 0))
     if function is not None:
         found["awaited"] = inspect.iscoroutinefunction(function.function)
         if decision.said is not None:
@@ -227,15 +230,21 @@ def _exchange(exchange: Exchange, script: Script, now: float) -> dict[str, Any]:
     return found
 
 
-def _function(script: Script, label: str | None, call: int) -> Function | None:
+def _answering(script: Script) -> dict[str, Rule]:
+    """The rules that have a function among their replies, by label."""
+    return {
+        script.label(number): rule
+        for number, rule in enumerate(script.rules)
+        if any(isinstance(reply, Function) for reply in rule.replies)
+    }
+
+
+def _function(rule: Rule | None, call: int) -> Function | None:
     """The function that answered call number `call` of the rule; None: none did."""
-    for number, rule in enumerate(script.rules):
-        if script.label(number) == label:
-            position = rule.position(call)
-            index = None if position is None else rule.reply_index(position)
-            reply = None if index is None else rule.replies[index]
-            return reply if isinstance(reply, Function) else None
-    return None
+    position = None if rule is None else rule.position(call)
+    index = None if rule is None or position is None else rule.reply_index(position)
+    reply = None if rule is None or index is None else rule.replies[index]
+    return reply if isinstance(reply, Function) else None
 
 
 def _python(script: Script) -> Iterator[tuple[str, str]]:
