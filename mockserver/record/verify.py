@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockserver.record.journal import Exchange
+from mockserver.record.redact import HEADERS, header_key, redacted, redacted_text
 from mockserver.scripting.explain import explain
 from mockserver.scripting.match import Matcher, explain_matcher, matcher_to_json
 from mockserver.scripting.view import View
@@ -59,7 +60,20 @@ def problems_of(core: SessionCore) -> list[str]:
         for place in report["unused_faults"]
         if not any(place.startswith(f"{label}.faults[") for label in report["unused_rules"])
     ]
-    return found
+    secrets = _secrets(core)
+    return [redacted_text(one, secrets) for one in found]
+
+
+def _secrets(core: SessionCore) -> set[str]:
+    """The keys of the session and of those who asked it: none is shown."""
+    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
+    sent = (
+        header_key(value.decode("latin-1"))
+        for exchange in core.journal
+        for name, value in exchange.request.headers
+        if name.decode("latin-1") in HEADERS
+    )
+    return {*sent, *(key.value for key in brain.spelled_out(brain.script).api_keys or ())}
 
 
 def _unreachable(core: SessionCore) -> dict[str, str]:
@@ -85,7 +99,7 @@ def describe(core: SessionCore, explained: bool = True) -> str:
     """A few lines for the message of a failing test; not `explained`: the refused requests are told elsewhere."""
     brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
     lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}"]
-    lines.append(f"script: {json.dumps(brain.script.to_json())}")
+    lines.append(f"script: {json.dumps(redacted(brain.script.to_json()))}")
     journal = list(core.journal)
     if len(journal) > SHOWN:
         lines.append(f"  ... {len(journal) - SHOWN} exchanges before")
@@ -105,7 +119,7 @@ def describe(core: SessionCore, explained: bool = True) -> str:
         lines += [f"     {line}" for line in timeline(exchange.plan)[:STEPS]]
     if explained:
         lines += [f"  rule {label!r} was never called{why}" for label, why in _unreachable(core).items()]
-    return "\n".join(lines)
+    return redacted_text("\n".join(lines), _secrets(core))
 
 
 def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
