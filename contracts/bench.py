@@ -15,6 +15,7 @@ from contracts.mock import Door, script
 from contracts.profile import PROFILES
 
 ENOUGH = {"max_tokens": 4000}
+PLAIN = Task(url="").to_json()
 PATHS = {"chat": "/v1/chat/completions", "text": "/v1/completions", "models": "/v1/models", "info": "/v1/info"}
 
 
@@ -26,6 +27,8 @@ class Scene:
     task: Task
     outcomes: list[Outcome]
     journal: list[dict[str, Any]]
+    driver: str = "python -m contracts.adapters.serve inferneo"
+    """The command that does such a task, read as a line of JSON."""
 
     @property
     def outcome(self) -> Outcome:
@@ -43,9 +46,11 @@ class Scene:
         return len(self.requests)
 
     def curl(self, base_url: str) -> str:
-        """For the report: how to arm the fake, and the task."""
-        arm = f"curl -X PUT {base_url}/@x/_mock/script -d {shlex.quote(json.dumps(self.script))}"
-        return f"{arm}; task {json.dumps(self.task.to_json())}"
+        """For the report: how to arm the fake, and how to have the client do the task."""
+        arm = f"curl -sS -X PUT {base_url}/@x/_mock/script -d {shlex.quote(json.dumps(self.script))}"
+        task = {name: value for name, value in self.task.to_json().items() if value != PLAIN.get(name)}
+        told = json.dumps({**task, "url": f"{base_url}/@x"})
+        return f"{arm} && echo {shlex.quote(told)} | {self.driver}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -112,7 +117,8 @@ class Bench:
             journal = session.journal() if seen is None else session.wait_for(seen)
         finally:
             session.close()
-        scene = Scene(armed, asked, outcomes, journal)
+        driver = getattr(self.subject, "command", f"python -m contracts.adapters.serve {self.name}")
+        scene = Scene(armed, asked, outcomes, journal, driver)
         self.log.append(scene)
         self.sent.append(scene)
         return scene

@@ -47,6 +47,7 @@ def parser() -> Parser:
     run.add_argument("--profile", choices=("docs", "engine", "openai"), help="what the server promises (default: seen)")
     run.add_argument("--model", default="", help="model to ask for (default: the first that the server lists)")
     run.add_argument("--api-key", default="", help="key to send as Authorization: Bearer")
+    run.add_argument("--recorded", action="store_true", help="with a URL: judge the recordings of real servers too")
     run.add_argument("--no-recorded", action="store_true", help="leave the recordings of real servers out")
     run.add_argument("--no-clients", action="store_true", help="leave the client laws out")
     run.add_argument(
@@ -87,6 +88,7 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
     command.add_argument("--markdown", metavar="FILE", help="write a summary as Markdown")
     command.add_argument("--html", metavar="FILE", help="write a page: law x target, the wire of each failure")
+    command.add_argument("--table", action="store_true", help="show each law on each target, also what is kept")
     command.add_argument("--save", metavar="DIR", help="write one JSON file for each broken law; see replay")
     command.add_argument("--baseline", metavar="FILE", help="a TOML file of known failures, which do not fail the run")
     command.add_argument("--update-baseline", action="store_true", help="add what is broken to the baseline")

@@ -133,5 +133,10 @@ FLAGS: dict[str, dict[str, Any]] = {
     },
     "--inferneo-part": {"default": "all", "help": "together: laws that bear others beside them; alone: the others"},
     "--inferneo-results": {"default": "", "help": "file to append one JSON line per verdict to"},
+    "--inferneo-recorded": {
+        "action": "store_true",
+        "default": False,
+        "help": "with a URL: judge the recordings of real servers too",
+    },
     "--inferneo-no-recorded": {"action": "store_true", "default": False, "help": "leave the recordings out"},
 }

@@ -88,6 +88,15 @@ class Run:
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"kind": kind, **values}) + "\n")
 
+    def describe(self) -> None:
+        """Tells what the judged servers are, and what they were found to have."""
+        chosen = "given" if self.options.profile else "seen in its answers"
+        for target in self.targets.values():
+            if hasattr(target, "model"):
+                known = dict(target.known)
+                more = {"model": target.model, "profile": target.profile.name, "chosen": chosen}
+                self.tell("target", name=target.name, **more, capabilities=known)
+
     def verdict(self, where: str, verdict: Any) -> None:
         """Tells a verdict. `where`: live, recorded or client."""
         self.tell("verdict", where=where, **asdict(verdict))
@@ -120,7 +129,8 @@ def pytest_configure(config: pytest.Config) -> None:
             only=tuple(value("--inferneo-law")),
             clients=tuple(value("--inferneo-client")),
             results=value("--inferneo-results"),
-            recorded=not value("--inferneo-no-recorded"),
+            recorded=not value("--inferneo-no-recorded")
+            and (value("--inferneo-recorded") or not value("--inferneo-url")),
             capabilities=capabilities,
             restart_cmd=value("--inferneo-restart-cmd"),
             database=value("--inferneo-database"),
@@ -140,6 +150,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """The run that this session is."""
     found = request.config.stash[RUN]
     yield found
+    found.describe()
     if found.mock is not None:
         found.mock.close()
 

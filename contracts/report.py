@@ -5,10 +5,13 @@ Nothing here knows a form; `contracts.forms` knows them all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
+from contracts.adapters import NAMES
 from contracts.baseline import Baseline, Known
 from contracts.consequences import quiet
 from contracts.law import find
@@ -29,7 +32,8 @@ Column = tuple[str, str]
 @dataclass(slots=True)
 class Report:
     """`columns` in the order of the tables; `verdicts` by law and column; `surprises` are recorded verdicts that the
-    field notes do not know, or know wrongly; `deaths` are servers that died, and of what."""
+    field notes do not know, or know wrongly; `deaths` are servers that died, and of what; `targets` what each
+    server is."""
 
     columns: list[Column]
     verdicts: dict[tuple[str, Column], dict[str, Any]]
@@ -39,6 +43,7 @@ class Report:
     deaths: list[dict[str, Any]] = field(default_factory=list)
     baseline: Baseline | None = None
     today: date = field(default_factory=date.today)
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
     def side(self, where: tuple[str, ...]) -> list[Column]:
         """The columns of one table."""
@@ -103,21 +108,50 @@ def _asks_a_model(law: str) -> bool:
     return bool((one.needs | (one.over.needs if one.over else frozenset())) & ASKING)
 
 
-def collect(lines: list[dict[str, Any]], options: Options, embedded: str, seconds: float) -> Report:
-    """The report on the results of a run."""
+def collect(
+    lines: list[dict[str, Any]],
+    options: Options,
+    embedded: str,
+    seconds: float,
+    fakes: Mapping[str, str] = MappingProxyType({}),
+) -> Report:
+    """The report on the results of a run. `embedded` is what to call the server that was started for it; `fakes` are
+    the servers that are gone when it ends, by URL, with the command that starts one alike."""
     columns: dict[Column, None] = {}
     verdicts = {}
     for line in lines:
         if line["kind"] == "verdict":
             column = (line["where"], line["target"])
             columns[column] = None
-            verdicts[line["law"], column] = line
+            verdicts[line["law"], column] = _standing(line, fakes)
     verdicts = quiet(verdicts)
     names = dict.fromkeys(options.urls, embedded) if embedded else {}
     surprises = [line for line in lines if line["kind"] == "surprise"]
     deaths = [line for line in lines if line["kind"] == "fatal"]
     ordered = sorted(columns, key=lambda c: (ORDER[c[0]], c[1]))
-    return Report(ordered, verdicts, surprises, seconds, names, deaths)
+    return Report(ordered, verdicts, surprises, seconds, names, deaths, targets=_targets(lines))
+
+
+def _targets(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each judged server is; what several processes found of one is put together."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        if line["kind"] == "target":
+            first = found.setdefault(line["name"], line)
+            first["capabilities"] = {**line["capabilities"], **first["capabilities"]}
+    return [found[name] for name in sorted(found)]
+
+
+def _standing(verdict: dict[str, Any], fakes: Mapping[str, str]) -> dict[str, Any]:
+    """The verdict with requests to a server that its reader can start, where the one that was asked is gone."""
+    failure = verdict["failure"]
+    if not failure:
+        return verdict
+    for url, start in fakes.items():
+        if any(url in line for line in failure["curl"]):
+            curl = [line.replace(url, SERVED) for line in failure["curl"]]
+            failure = {**failure, "curl": curl, "start": start}
+    return {**verdict, "failure": failure}
 
 
 def exit_code(report: Report) -> int:
@@ -126,27 +160,61 @@ def exit_code(report: Report) -> int:
     return 1 if report.surprises or report.deaths or report.red() or report.unjudged() else 0
 
 
+SERVED = "http://127.0.0.1:8000"
+"""Where `inferneo-mock serve` listens, unless told otherwise."""
+
+
 def request_of(verdict: dict[str, Any]) -> list[str]:
-    """The request of a failure as lines to paste."""
-    return list((verdict["failure"] or {}).get("curl", []))
+    """The request of a failure as lines to paste; of an embedded server, first how to start one like it."""
+    failure = verdict["failure"] or {}
+    start = [f"# first, in another terminal: {failure['start']}"] if failure.get("start") else []
+    return [*start, *failure.get("curl", [])]
+
+
+def head(report: Report, verdict: dict[str, Any], short: bool = False) -> str:
+    """The law and where it was judged, as a heading; `short` without the verdict and the place."""
+    law = find(verdict["law"])
+    if short:
+        return f"{law.id}: {law.title}"
+    return f"{law.id} {verdict['word'].upper()} on {report.name(verdict['target'])}: {law.title}"
+
+
+def parts(report: Report, verdict: dict[str, Any]) -> list[tuple[str, str]]:
+    """One broken law at length, as labels and texts; `request` and `again` are lines to paste."""
+    law = find(verdict["law"])
+    entry, failure = report.known(verdict), verdict["failure"]
+    found = [] if entry is None else [("known", f"but expired on {entry.expires}: {entry}")]
+    if failure is None:
+        return [*found, ("reason", verdict["reason"])]
+    found += [("request", line) for line in request_of(verdict)]
+    found += [("expected", failure["expected"]), ("got", failure["got"])]
+    found += [("case", failure["case"])] if failure["case"] else []
+    reason = " ".join(law.description.partition("\n")[2].split())
+    found += [("why", reason)] if reason else []
+    found += [("source", law.source), ("seen", failure["seen"]), ("again", again(report, verdict))]
+    return found
+
+
+def again(report: Report, verdict: dict[str, Any]) -> str:
+    """The command that judges this law alone with the same cases."""
+    target, failure = verdict["target"], verdict["failure"]
+    if verdict["where"] == "client":
+        words = ["clients", "--client", target if target in NAMES else "command:CMD"]
+    else:
+        words = ["run"] if target in report.names else ["run", target]
+    return " ".join(["inferneo-contracts", *words, "--law", verdict["law"], "--seed", str(failure["seed"])])
 
 
 def block(report: Report, verdict: dict[str, Any]) -> str:
-    """One broken law at length."""
-    law = find(verdict["law"])
-    lines = ["", f"{law.id} {verdict['word'].upper()} on {report.name(verdict['target'])}: {law.title}"]
-    entry = report.known(verdict)
-    if entry is not None:
-        lines.append(f"  known, but expired on {entry.expires}: {entry}")
-    failure = verdict["failure"]
-    if failure is None:
-        return "\n".join([*lines, f"  {verdict['reason']}"])
-    lines += [f"  expected  {failure['expected']}", f"  got       {failure['got']}"]
-    lines += [f"  case      {failure['case']}"] if failure["case"] else []
-    lines += [f"  request   {curl}" for curl in failure["curl"]]
-    reason = " ".join(law.description.partition("\n")[2].split())
-    lines += [f"  why       {reason}"] if reason else []
-    return "\n".join([*lines, f"  source    {law.source}; {failure['seen']}; --seed {failure['seed']} --law {law.id}"])
+    """One broken law at length, as a text."""
+    lines = [f"  {label:<9} {text}" for label, text in parts(report, verdict)]
+    return "\n".join(["", head(report, verdict), *lines])
+
+
+def found_of(target: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """What a target was found to have, and what it was found to lack, with the evidence."""
+    has = sorted(name for name, (yes, _) in target["capabilities"].items() if yes)
+    return has, {name: why for name, (yes, why) in sorted(target["capabilities"].items()) if not yes}
 
 
 def summary(report: Report) -> list[str]:
@@ -167,7 +235,8 @@ def summary(report: Report) -> list[str]:
     for death in report.deaths:
         what = f"; the request: {death['request']}" if death["request"] else ""
         then = f"nothing more of it was judged; {death['problem']}" if death["problem"] else "it was started again"
-        lines.append(f"{report.name(death['target'])} DIED during {death['law']}{what}; {then}")
+        how = "HANGS since" if death.get("how") == "hangs" else "DIED during"
+        lines.append(f"{report.name(death['target'])} {how} {death['law']}{what}; {then}")
     for entry in report.gone():
         lines.append(f"baseline: {entry.law} is no longer broken ({entry}); --prune-baseline takes it out")
     return [*lines, f"{report.seconds:.1f} s"]
@@ -184,6 +253,10 @@ def to_json(report: Report) -> dict[str, Any]:
             for verdict in report.verdicts.values()
         ],
         "surprises": [{"server": s["server"], "text": s["text"]} for s in report.surprises],
-        "deaths": [{key: d[key] for key in ("target", "law", "request", "problem")} for d in report.deaths],
+        "targets": [{key: t[key] for key in ("name", "model", "profile", "capabilities")} for t in report.targets],
+        "deaths": [
+            {"how": "died"} | {key: d[key] for key in ("target", "law", "request", "problem", "how") if key in d}
+            for d in report.deaths
+        ],
         "baseline": {"gone": [entry.law for entry in report.gone()]} if report.baseline else None,
     }

@@ -55,13 +55,14 @@ def run(options: argparse.Namespace) -> int:
     # The fake is ours and bears company; a server that is not is judged by one process unless -n says more.
     workers = parse_workers(options.workers or ("1" if urls else "auto"))
     with ExitStack() as stack:
-        mock = ""
+        mock, fakes = "", dict[str, str]()
         if clients_only and options.mock_url:
             mock = options.mock_url
             Door(mock).check()
         elif not urls:
             profile = target.profile or getattr(options, "profile", None) or "docs"
             mock = stack.enter_context(MockProcess(profile)).url
+            fakes[mock] = f"inferneo-mock serve --profile {profile}"
         embedded = not urls and not clients_only
         settings = Options(
             urls=(mock,) if embedded else tuple(urls),
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             level=options.level,
             only=tuple(options.law),
             clients=tuple(getattr(options, "client", ())),
-            recorded=not getattr(options, "no_recorded", False),
+            recorded=not getattr(options, "no_recorded", False) and (embedded or getattr(options, "recorded", False)),
             capabilities=target.capabilities,
             restart_cmd=getattr(options, "restart_cmd", "") or target.restart_cmd,
             database=options.database
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         if embedded and wants_clients and workers > 1:
             # What clients do to a fake must not be noticed by the laws on the other.
             mock = stack.enter_context(MockProcess("docs")).url
+            fakes[mock] = "inferneo-mock serve --profile docs"
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
         suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients), started)
@@ -101,11 +103,11 @@ def run(options: argparse.Namespace) -> int:
                 suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
                 suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
         seconds = time.monotonic() - suite.started
-        found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds)
+        found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds, fakes)
     found.baseline = known
     if known is not None:
         _keep_baseline(found, options)
-    terminal.show(found)
+    terminal.show(found, options)
     forms.write(found, options)
     return report.exit_code(found)
 
@@ -167,7 +169,7 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
     ):
         for value in values:
             found.append(f"{flag}={value}")
-    return found if settings.recorded else [*found, "--inferneo-no-recorded"]
+    return [*found, "--inferneo-recorded" if settings.recorded else "--inferneo-no-recorded"]
 
 
 class _Suite:

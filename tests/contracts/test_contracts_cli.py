@@ -107,7 +107,7 @@ def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
     with serving(Stranger) as url:
         for number, workers in enumerate(("1", "3")):
             file = tmp_path / f"{number}.json"
-            flags = ["--law", "S-FRAME", "--law", "S-HEALTH-01", "--law", "S-STREAM", "--budget", "60s"]
+            flags = ["--recorded", "--law", "S-FRAME", "--law", "S-HEALTH-01", "--law", "S-STREAM", "--budget", "60s"]
             assert main(["run", url, *flags, "--profile", "openai", "-n", workers, "--json", str(file)]) == 0
             verdicts = json.loads(file.read_text())["verdicts"]
             words.append(sorted((v["law"], v["where"], v["target"], v["word"]) for v in verdicts))
