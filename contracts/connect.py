@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from contracts.answers import message_of
 from contracts.exchange import Call, Exchange, get, post
 from contracts.law import Unsupported
 from contracts.options import Options
@@ -95,6 +96,9 @@ SLOW = 20.0
 TRIED = 6
 USUAL = ("gpt-4o-mini", "gpt-4", "default")
 """Names that are tried where a server lists no model."""
+QUOTED = re.compile(r"""['"`]([^'"`\s]{2,200})['"`]""")
+"""A refusal of an unknown model often quotes the name of the one that is there."""
+MOST = 12
 GENERATING = ("/v1/chat/completions", "/v1/completions")
 LOADING = 120.0
 """Seconds that the first request to a model may take: some servers load it then."""
@@ -135,15 +139,22 @@ def _first_model(target: Target) -> str:
             try:
                 if target.send(_plain(name, path), LOADING).status == 200:
                     return name
-            except (NoAnswer, Unsupported):
+            except Unsupported:
                 continue
+            except NoAnswer as error:
+                if error.how == "timeout":
+                    raise Unreachable(
+                        f"cannot judge {target.url}: it lists {name!r} and does not answer a plain request for it "
+                        f"within {LOADING:g} s; wait until it is ready, or give another --model"
+                    ) from error
     return ids[0]
 
 
 def _guessed_model(target: Target, models: Exchange) -> str:
-    """A usual name that is answered by choices. Raises `Unreachable`, which says what the user can do."""
+    """A usual name, or one that a refusal names, that is answered by choices. Raises `Unreachable`, which says what the user can do."""
     statuses = []
-    for name in USUAL if models.status not in (401, 403) else ():
+    names = list(USUAL) if models.status not in (401, 403) else []
+    for name in names:
         for path in GENERATING:
             try:
                 exchange = target.send(_plain(name, path), LOADING)
@@ -152,6 +163,7 @@ def _guessed_model(target: Target, models: Exchange) -> str:
             if exchange.status == 200 and isinstance(exchange.document, dict) and "choices" in exchange.document:
                 return name
             statuses.append(exchange.status)
+            names += [one for one in QUOTED.findall(message_of(exchange)) if one not in names and len(names) < MOST]
     raise Unreachable(
         f"cannot judge {target.url}: GET /v1/models was answered {models.status} and lists no model; "
         f"{_advice(models, statuses)}"

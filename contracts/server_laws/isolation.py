@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contracts.answers import documents, read
 from contracts.domains import CALLS, STREAMS, Domain
 from contracts.exchange import Call, Exchange
-from contracts.law import Unjudged, Unsupported, expect, law
+from contracts.law import Unjudged, Unsupported, Vacuous, expect, law
 from contracts.server_laws.same import steady
 from contracts.target import Target
 
@@ -75,6 +75,11 @@ def streams_are_not_mixed(target: Target, calls: list[Call]) -> None:
                 raise Unjudged("ids change within a stream (S-STREAM-01 judges that)")
         expect(len(said) == 1, "one id in each stream", sorted(said))
         ids += said
+    if len(set(ids)) < len(ids):
+        whole = at_once(target, [call.with_(stream=..., stream_options=...) for call in calls] * 3)
+        named = [str(exchange.document.get("id")) for exchange in whole if isinstance(exchange.document, dict)]
+        if len(set(named)) < len(named):
+            raise Vacuous("ids of answers at the same moment are not unique (S-ID-02 judges that)")
     expect(len(set(ids)) == len(ids), f"{len(ids)} different ids", ids)
 
 

@@ -63,6 +63,8 @@ def _is_object(text: str) -> bool:
 
 def parts_of_calls(exchange: Exchange) -> list[dict[str, Any]]:
     """The pieces of tool calls in a stream. `Vacuous` where its chunks cannot be read (S-FRAME-02, S-SHAPE-13)."""
+    if not exchange.is_stream:
+        raise Vacuous("with tools there is no stream (S-TOOL-04 judges that)")
     found: list[dict[str, Any]] = []
     chunks = documents(exchange)
     if len(chunks) != sum(event.data.strip() != DONE for event in exchange.events):
@@ -120,7 +122,9 @@ def a_streamed_call_can_be_put_together(target: Target, call: Call) -> None:
     """
     called(target, call)
     calls: dict[int, dict[str, Any]] = {}
-    for part in parts_of_calls(target.send(call.with_(stream=True))):
+    streamed = target.send(call.with_(stream=True))
+    expect(streamed.is_stream, "an event stream, also with tools", streamed.response.field("content-type"))
+    for part in parts_of_calls(streamed):
         at: Any = part.get("index")
         expect(isinstance(at, int) and not isinstance(at, bool), "an index in each piece of a call", part)
         function = part.get("function") or {}

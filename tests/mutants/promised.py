@@ -201,6 +201,12 @@ MUTANTS: tuple[Mutant, ...] = (
         chunks(_arguments('{"city":"Rome"}')),
         "S-TOOL-05",
     ),
+    mutant(
+        "tools-end-streams",
+        "With tools an answer is not streamed.",
+        lambda t: t.asked(stream=..., stream_options=...).plan if t.streams and t.body.get("tools") else t.plan,
+        "S-TOOL-04",
+    ),
     mutant("none-is-auto", "tool_choice none is taken and ignored.", _forced, "S-TOOL-06"),
     mutant("json-mode-ignored", "json_object is taken and ignored.", _asked_without("response_format"), "S-JSON-01"),
     mutant("json-streamed-otherwise", "JSON is streamed in capitals.", texts(_shouts_json, "stream"), "S-JSON-02"),
