@@ -45,13 +45,12 @@ class Remark:
 
 
 def lint_text(data: bytes, name: str = "") -> list[Remark]:
-    """All that is wrong with the script in YAML or JSON bytes; an error in reading it is the only finding then."""
-    from mockserver.scripting.yamltext import places_of, read_yaml  # PyYAML takes 20 ms to import
+    """All that is wrong with the script in YAML or JSON bytes. What is suspicious is told of one that can be read."""
+    from mockserver.scripting.yamltext import places_of, read_mistakes, read_yaml  # PyYAML takes 20 ms to import
 
-    try:
-        script = read_yaml(data, parse_script, name)
-    except ScriptError as error:
-        return [Remark(error.path, error.message, error.place)]
+    if wrong := read_mistakes(data, parse_script, name):
+        return [Remark(error.path, error.message, error.place) for error in wrong]
+    script = read_yaml(data, parse_script, name)
     if script == Script():
         return [Remark("$", "an empty script: it has no rules and changes nothing", Place(1, 1, name))]
     places = places_of(data, name)

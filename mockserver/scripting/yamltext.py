@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from mockserver.errors import Place, ScriptError
+from mockserver.scripting.mistakes import mistakes
 from mockserver.settings import child
 
 T = TypeVar("T")
@@ -65,13 +66,39 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read(data: bytes, parse: Callable[[Any, str], T], name: str) -> T:
+    value, places = _document(data, name)
+    try:
+        return parse(value, "$")
+    except ScriptError as error:
+        raise error.at(_nearest(error.path, places)) from error
+
+
+def read_mistakes(data: bytes, parse: Callable[[Any, str], object], name: str = "") -> list[ScriptError]:
+    """All that is wrong with the document in `data`, by line and column; empty: `parse` reads it.
+
+    What is no YAML has one mistake, for nobody knows what is meant behind it.
+    """
+    found: list[ScriptError] = []
+    try:
+        value, places = _document(data, name, found)
+    except ScriptError as error:
+        return [error]
+    bare = isinstance(value, list)  # a script may be the list of its rules
+    for error in mistakes({"rules": value} if bare else value, parse):
+        path = error.path.replace("$.rules", "$", 1) if bare else error.path
+        found.append(error.at(_nearest(path, places)))
+    return sorted(found, key=lambda error: (error.place.line, error.place.column) if error.place else (0, 0))
+
+
+def _document(data: bytes, name: str, twice: list[ScriptError] | None = None) -> tuple[Any, dict[str, Place]]:
+    """The document, and where each part of it stands. A key that is there twice goes to `twice`, where there is one."""
     try:
         loader = _Loader(data)
         try:
             node = loader.get_single_node()
             places = {"$": Place(1, 1, name)}
             if node is not None:
-                _note_places(node, "$", places, name, set())
+                _note_places(node, "$", places, name, set(), twice)
             value = loader.construct_document(node) if node is not None else None
         finally:
             loader.dispose()
@@ -83,13 +110,17 @@ def _read(data: bytes, parse: Callable[[Any, str], T], name: str) -> T:
         if isinstance(error, ScriptError):
             raise
         raise ScriptError(f"no YAML: {str(error).splitlines()[0]}", "$", Place(1, 1, name)) from error
-    try:
-        return parse(value, "$")
-    except ScriptError as error:
-        raise error.at(_nearest(error.path, places)) from error
+    return value, places
 
 
-def _note_places(node: yaml.Node, path: str, places: dict[str, Place], name: str, above: set[int]) -> None:
+def _note_places(
+    node: yaml.Node,
+    path: str,
+    places: dict[str, Place],
+    name: str,
+    above: set[int],
+    twice: list[ScriptError] | None = None,
+) -> None:
     """Where every node of the document begins, by its path; a key's place is that of the key."""
     if id(node) in above or len(above) > _DEPTH:
         raise ScriptError(f"a script is a tree of at most {_DEPTH} levels", path, places.get(path))
@@ -100,14 +131,17 @@ def _note_places(node: yaml.Node, path: str, places: dict[str, Place], name: str
             where = child(path, str(key.value))
             places[where] = Place(key.start_mark.line + 1, key.start_mark.column + 1, name)
             if key.value in seen:
-                raise ScriptError(f"the key {key.value!r} is there twice", where, places[where])
+                error = ScriptError(f"the key {key.value!r} is there twice", where, places[where])
+                if twice is None:
+                    raise error
+                twice.append(error)
             seen.add(key.value)
-            _note_places(item, where, places, name, above)
+            _note_places(item, where, places, name, above, twice)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             where = child(path, number)
             places[where] = Place(item.start_mark.line + 1, item.start_mark.column + 1, name)
-            _note_places(item, where, places, name, above)
+            _note_places(item, where, places, name, above, twice)
 
 
 def places_of(data: bytes, name: str = "") -> Callable[[str], Place | None]:

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mockserver import cli
 from mockserver.scripting.dsl import chat, on, script
 from mockserver.scripting.lint import covers, lint, lint_text
 from mockserver.scripting.match import AnyOf, Match, Not
+from mockserver.scripting.mistakes import LIMIT, mistakes, parts_of
 from mockserver.scripting.script import parse_script, script_schema
 
 CHAT = "/v1/chat/completions"
@@ -48,6 +51,83 @@ def test_each_finding_has_its_line(text: str, line: int, words: str) -> None:
     assert remarks[0].place.line == line
     assert words in remarks[0].message
     assert str(remarks[0]).startswith(f"s.yaml:{line}:")
+
+
+MANY = """\
+sed: 5
+limits: {requests_per_minute: 0}
+rules:
+  - macth: {}
+    reply: {txet: a}
+  - name: a
+    name: b
+    match: {path: 5, contains: x}
+    faults: [[cutt, cut, {kind: delay}], [{kind: status, status: 9, sttus: 1}]]
+  - name: good
+    reply: x
+  - {reply: x, replies: [y], name: good, priority: high, "od d": 1}
+faults: [{kind: delay, seconds: 1}, {kind: stall, seconds: -1}]
+"""
+
+
+def test_a_file_has_all_its_mistakes_told() -> None:
+    """Each with its own line and column; what only follows from another is no finding."""
+    remarks = lint_text(MANY.encode(), "s.yaml")
+    told = [(one.place.line, one.place.column, one.path) for one in remarks if one.place is not None]
+    assert told == [
+        (1, 1, "$.sed"),
+        (2, 1, "$.limits"),
+        (4, 5, "$.rules[0].macth"),
+        (5, 13, "$.rules[0].reply.txet"),
+        (7, 5, "$.rules[1].name"),
+        (8, 13, "$.rules[1].match.path"),
+        (9, 15, "$.rules[1].faults[0][0].kind"),
+        (9, 26, "$.rules[1].faults[0][2]"),
+        (9, 58, "$.rules[1].faults[1][0].status"),
+        (9, 69, "$.rules[1].faults[1][0].sttus"),
+        (12, 6, "$.rules[3].reply"),
+        (12, 30, "$.rules[3].name"),
+        (12, 42, "$.rules[3].priority"),
+        (12, 58, "$.rules[3]['od d']"),
+        (13, 51, "$.faults[1].seconds"),
+    ]
+    assert "unknown key 'sed'" in remarks[0].message
+    assert lint_text(json.dumps([{"match": {"modl": 1}}, {"repl": 1}]).encode())[1].path == "$.rules[1].repl"
+    assert [str(one.place) for one in lint_text(b"[{repl: 1},\n {repl: 2}]", "s")] == ["s:1:3", "s:2:3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("rules: [", "no YAML"), ("5", "expected an object"), ("rules: 5", "expected a list"), ("&a [*a]", "")],
+)
+def test_what_is_no_document_has_one_mistake(text: str, words: str) -> None:
+    """Nobody knows what is meant behind it."""
+    remarks = lint_text(text.encode(), "s.yaml")
+    assert len(remarks) == 1
+    assert words in remarks[0].message
+
+
+@given(st.lists(st.sampled_from(["ok", "bad key", "bad value", "bad kind", "missing"]), max_size=8))
+def test_there_are_as_many_findings_as_mistakes(kinds: list[str]) -> None:
+    """However they lie, each at the place of its own rule; a good one has none."""
+    rules = {
+        "ok": {"reply": "x", "faults": [["cut"]]},
+        "bad key": {"repl": "x"},
+        "bad value": {"priority": "high"},
+        "bad kind": {"faults": [["cut", {"kind": "cutt", "a": 1}, "cut"]]},
+        "missing": {"faults": [["cut", {"kind": "delay"}]]},
+    }
+    found = mistakes({"rules": [rules[kind] for kind in kinds]}, parse_script)
+    assert [parts_of(error.path)[1] for error in found] == [n for n, kind in enumerate(kinds) if kind != "ok"]
+    if not found:
+        assert len(parse_script({"rules": [rules[kind] for kind in kinds]}).rules) == len(kinds)
+
+
+def test_paths_are_read_as_they_are_written() -> None:
+    """Keys, indexes, odd keys; a document of nothing but mistakes ends."""
+    assert parts_of("$.rules[0].match['a.b'][\"it's\"].x-y") == ["rules", 0, "match", "a.b", "it's", "x-y"]
+    assert parts_of("$") == []
+    assert len(mistakes({f"k{number}": 1 for number in range(2 * LIMIT)}, parse_script)) == LIMIT
 
 
 def test_good_scripts_have_no_finding() -> None:
