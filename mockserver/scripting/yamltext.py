@@ -84,10 +84,10 @@ def read_mistakes(data: bytes, parse: Callable[[Any, str], object], name: str = 
     except ScriptError as error:
         return [error]
     bare = isinstance(value, list)  # a script may be the list of its rules
-    for error in mistakes({"rules": value} if bare else value, parse):
-        path = error.path.replace("$.rules", "$", 1) if bare else error.path
-        found.append(error.at(_nearest(path, places)))
-    return sorted(found, key=lambda error: (error.place.line, error.place.column) if error.place else (0, 0))
+    for mistake in mistakes({"rules": value} if bare else value, parse):
+        path = mistake.path.replace("$.rules", "$", 1) if bare else mistake.path
+        found.append(mistake.at(_nearest(path, places)))
+    return sorted(found, key=lambda one: (one.place.line, one.place.column) if one.place else (0, 0))
 
 
 def _document(data: bytes, name: str, twice: list[ScriptError] | None = None) -> tuple[Any, dict[str, Place]]:
