@@ -43,7 +43,9 @@ def ok(exchange: Exchange) -> Exchange:
     """The exchange itself when it was answered 200; else `Unjudged`."""
     if exchange.status != 200:
         detail = shorten(exchange.response.body[:200])
-        raise Unjudged(f"a plain valid request was answered {exchange.status} {detail} (S-PLAIN-01 judges that)")
+        raise Unjudged(
+            f"a plain valid request was answered {exchange.status} {detail} (S-PLAIN-01 or S-UNI-01 judges that)"
+        )
     return exchange
 
 

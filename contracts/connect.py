@@ -30,10 +30,15 @@ def connect(url: str, options: Options) -> Target:
         raise Unreachable(f"cannot judge {url}: {error}") from error
     if first.ended == "timeout":
         raise Unreachable(f"cannot judge {url}: its answer to GET /v1/models does not end within {FIRST:g} s")
-    if not target.model:
-        target.model = _first_model(target)
-    target.profile = profile(options.profile) if options.profile else seen_profile(target)
-    target.timeout = max(target.timeout, SLOW * usual(target))
+    try:
+        if not target.model:
+            target.model = _first_model(target)
+        target.profile = profile(options.profile) if options.profile else seen_profile(target)
+        target.timeout = max(target.timeout, SLOW * usual(target))
+    except NoAnswer as error:
+        raise Unreachable(f"cannot judge {url}: it answered at first, and then no more: {error}") from error
+    except Unsupported as error:
+        raise Unreachable(f"cannot judge {url}: {error}") from error
     for path in GENERATING:
         if target.pulse is None:
             target.feel(_plain(target.model, path))
@@ -151,7 +156,10 @@ def _first_model(target: Target) -> str:
 
 
 def _guessed_model(target: Target, models: Exchange) -> str:
-    """A usual name, or one that a refusal names, that is answered by choices. Raises `Unreachable`, which says what the user can do."""
+    """A usual name, or one that a refusal quotes, that is answered by choices.
+
+    Raises `Unreachable`, which says what the user can do.
+    """
     statuses = []
     names = list(USUAL) if models.status not in (401, 403) else []
     for name in names:

@@ -6,6 +6,7 @@ The judge does not speak through an HTTP library, because a library would mend w
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 from contracts.exchange import Call, Exchange
 from contracts.oracle import Event, EventReader, Malformed, Response, read_response
 
+ENDPOINT = re.compile(r"/v1(/chat/completions|/completions|/embeddings|/models)?\Z")
+"""What users leave at the end of a base URL."""
 MOST = 1 << 26
 """Bytes that are read of one connection: 64 MiB are the answer to no request of the judge."""
 
@@ -54,7 +57,7 @@ def parse_url(url: str) -> Place:
         raise ValueError(f"{url!r} is no base URL: {error}; expected http://HOST:PORT") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is no base URL; expected http://HOST:PORT or https://HOST")
-    prefix = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    prefix = ENDPOINT.sub("", parts.path.rstrip("/")).rstrip("/")
     return Place(parts.hostname, port or (443 if parts.scheme == "https" else 80), prefix, parts.scheme == "https")
 
 

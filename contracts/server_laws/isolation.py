@@ -10,6 +10,7 @@ from contracts.answers import documents, read
 from contracts.domains import CALLS, STREAMS, Domain
 from contracts.exchange import Call, Exchange
 from contracts.law import Unjudged, Unsupported, Vacuous, expect, law
+from contracts.server_laws.plain import served
 from contracts.server_laws.same import steady
 from contracts.target import Target
 
@@ -55,7 +56,11 @@ def each_gets_its_own_answer(target: Target, calls: list[Call]) -> None:
 def each_gets_its_own_kind(target: Target, calls: list[Call]) -> None:
     """Of several requests at once the streamed ones get streams, the others documents, each of its own endpoint."""
     for call, exchange in zip(calls, at_once(target, calls), strict=True):
+        if exchange.status != 200:
+            served(target, call)
         expect(exchange.status == 200, "status 200", exchange.status, exchange)
+        if exchange.is_stream != call.streams == (not target.send(call).is_stream):
+            raise Unjudged("alone it is of the other kind as well (S-FRAME-01 and S-FRAME-08 judge that)")
         expect(
             exchange.is_stream == call.streams, "a stream" if call.streams else "a document", exchange.response.fields
         )
@@ -113,4 +118,7 @@ def a_refusal_among_others_is_its_own(target: Target, calls: list[Call]) -> None
     mixed = [calls[0], bad, *calls[1:], bad]
     statuses = [exchange.status for exchange in at_once(target, mixed)]
     wanted = [call is not bad for call in mixed]
+    for call, status in zip(mixed, statuses, strict=True):
+        if call is not bad and status != 200:
+            served(target, call)
     expect([s == 200 for s in statuses] == wanted, f"200 for the good ones only: {wanted}", statuses)

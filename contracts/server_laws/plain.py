@@ -27,6 +27,12 @@ def obeyed(target: Target, call: Call) -> None:
         raise Vacuous("max_tokens is ignored (S-USAGE-03 judges that)")
 
 
+def served(target: Target, call: Call) -> None:
+    """`Vacuous` where the plain call itself is not answered 200: one finding, not one for each law that asks."""
+    if target.live and target.send(call).status != 200:
+        raise Vacuous("a plain valid request is not answered 200 (S-PLAIN-01 or S-UNI-01 judges that)")
+
+
 @law("S-PLAIN-01", over=CALLS, examples=20, source="api.md, REST")
 def a_plain_request_is_answered(target: Target, call: Call) -> None:
     """A plain valid request is answered 200."""

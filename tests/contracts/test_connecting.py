@@ -149,3 +149,10 @@ def test_an_answer_that_never_stops_coming_is_cut(monkeypatch: pytest.MonkeyPatc
     with contextlib.contextmanager(saying)(data) as url, pytest.raises(Unreachable) as caught:
         connect(url, Options())
     assert "its answer to GET /v1/models does not end within 10 s" in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1/models"])
+def test_what_users_leave_at_the_end_of_a_url_is_taken_off(end: str) -> None:
+    """The base is the same, and a path before it stays."""
+    assert wire.parse_url(f"http://127.0.0.1:8000{end}").url == "http://127.0.0.1:8000"
+    assert wire.parse_url(f"http://127.0.0.1:8000/openai{end}").url == "http://127.0.0.1:8000/openai"

@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 import pytest
-from stranger import Stranger, serving
+from stranger import Refused, Stranger, serving
 
 from contracts.connect import connect
 from contracts.judge import Effort, judge
@@ -55,3 +55,24 @@ def test_one_cause_is_one_red_law(kind: type[Stranger], wanted: set[str]) -> Non
         chosen = [law for law in laws("server") if law.id.startswith(FAMILIES)]
         found = [judge(law, target, Effort(seed=1, examples=0.4, shrink_seconds=0.5)) for law in chosen]
     assert {v.law for v in found if v.word in ("failed", "broken")} == wanted, [v for v in found if v.word == "failed"]
+
+
+class Templates(Stranger):
+    """A text with a quote in it is a 500: it is put into JSON as it is."""
+
+    def read(self, data: bytes, chat: bool) -> tuple[dict[str, Any], str]:
+        body, text = super().read(data, chat)
+        if '"' in text or "\n" in text:
+            raise Refused(500, "SyntaxError: Expected ',' or '}' after property value in JSON")
+        return body, text
+
+
+def test_a_plain_request_that_crashes_is_told_by_the_law_of_plain_requests() -> None:
+    """Not by those that send plain requests for another reason."""
+    with serving(Templates) as url:
+        target = connect(url, Options())
+        names = ("S-PLAIN", "S-UNI-01", "S-LIMIT-0", "S-LIMIT-12", "S-LIMIT-13", "S-ALONE-02", "S-ALONE-05", "S-CHOICE")
+        chosen = [law for law in laws("server") if law.id.startswith(names)]
+        found = [judge(law, target, Effort(seed=seed, shrink_seconds=0.2)) for law in chosen for seed in (1, 2)]
+    assert {v.law: v.reason for v in found if v.word == "failed" and v.law not in ("S-PLAIN-01", "S-UNI-01")} == {}
+    assert "S-UNI-01" in {v.law for v in found if v.word == "failed"}
