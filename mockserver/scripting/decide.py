@@ -129,7 +129,7 @@ def decide(
             return after, Decision(Plan(()), label, reply_index, call, hold=hold, coming=Coming(made, scene, answer))
         reply = made
     plan = answer(request, reply)
-    if not (own or state.faults or extra) and _over(script, state):
+    if not (own or state.faults or extra) and (not script.faults or _over(script, state)):
         return after, Decision(plan, label, reply_index, call, hold=hold, said=reply)
     return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold, reply)
 
@@ -279,8 +279,8 @@ def faults_of_header(request: Request) -> tuple[Fault, ...]:
 
 
 def _over(script: Script, state: State) -> bool:
-    """Whether the script has no faults of its own, or all of them are healed."""
-    return not script.faults or (state.healed is not None and len(script.faults) <= state.healed.faults)
+    """Whether all faults of the script's own are healed."""
+    return state.healed is not None and len(script.faults) <= state.healed.faults
 
 
 def _always_answered(request: Request) -> bool:

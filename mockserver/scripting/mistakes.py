@@ -60,7 +60,7 @@ class _Search:
         while parts and _has(node, parts[0]):
             key = parts.pop(0)
             above = node, key, path
-            path = child(path, self._numbers[id(node)][key] if isinstance(node, list) else key)
+            path = child(path, self._numbers[id(node)][key] if isinstance(key, int) else key)
             node = node[key]
         if not (path in self._changed and not parts):
             place = path
@@ -78,8 +78,8 @@ class _Search:
 
 
 def _has(node: Any, part: str | int) -> bool:
-    if isinstance(node, list):
-        return isinstance(part, int) and part < len(node)
+    if isinstance(part, int):
+        return isinstance(node, list) and part < len(node)
     return isinstance(node, dict) and part in node
 
 
