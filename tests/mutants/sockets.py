@@ -8,7 +8,7 @@ from typing import Any
 
 from mockserver.plan import Body, Plan, Step, Wait
 
-from .edits import Doc, bodies, encoded, holder_of, oops, status_of, with_bodies
+from .edits import Doc, bodies, encoded, holder_of, oops, status_of, texts, with_bodies
 from .mutant import Change, Mutant, OnSockets, Turn, mutant, right
 from .relay import Link, Relay, response
 
@@ -36,6 +36,21 @@ def message(edit: Callable[[Doc, int], object]) -> Change:
         return documents
 
     return messages(each)
+
+
+def everywhere(edit: Callable[[str, Turn], str]) -> Change:
+    """The text of generations, edited over HTTP and on sockets alike: in all its pieces at once."""
+
+    def change(documents: list[Doc], turn: Turn) -> list[Doc]:
+        found = [holder_of(one) for document in documents for one in document["choices"] if one.get("index") == 0]
+        pieces = [(holder, key) for holder, key in found if holder.get(key)]
+        text = edit("".join(holder[key] for holder, key in pieces), turn)
+        for at, (holder, key) in enumerate(pieces):
+            holder[key] = text if at == 0 else ""
+        return documents
+
+    said = messages(change)
+    return OnSockets(texts(edit), said)
 
 
 def _shouts(document: Doc, at: int) -> None:
