@@ -38,7 +38,7 @@ def main() -> int:
     stranger = strangers()[options.name]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        words = [*JUDGE, "run", "--no-recorded", "--no-clients", "--budget", options.budget, "--model", "mock"]
+        words = [*JUDGE, "run", "--no-recorded", "--no-clients", "--budget", options.budget]
         command = [sys.executable, str(HERE / f"{options.name}.py")]
         command += ["--cache", options.cache] if options.cache else []
         subprocess.run([*command, "--run", *words, "--json", str(report), "%u"], check=False)
