@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from contracts.domains import CHAT, NEEDS, TEXT, Domain, ask, endpoints
 from contracts.exchange import JSON, Call
+from contracts.patience import is_short
 from contracts.profile import Profile
 
 
@@ -319,3 +320,9 @@ MISSING = Domain("a request without a required field", _missing, _held_missing, 
 MEANS_NOTHING = Domain("a chat request that means nothing", _meaningless, None, frozenset({"chat"}))
 UNKNOWN_FIELDS = Domain("a request with an unknown field", _unknown, None, NEEDS)
 SPOILT = Domain("a spoilt request", _spoilt, None, NEEDS)
+SPOILT_SHORT = Domain(
+    "a spoilt request that asks for no endless text",
+    lambda target: _spoilt(target).filter(lambda bad: is_short(bad.call)),
+    None,
+    NEEDS,
+)

@@ -174,6 +174,8 @@ def _once(law: Law, target: Any, case: object, trial: _Trial) -> None:
         trial.absent.append(str(error))
     except NoAnswer as error:
         if error.how == "timeout" and isinstance(error.call, Call) and not is_short(error.call):
+            if hasattr(target, "hangs") and target.hangs():
+                raise Breach("an answer to others after this request, whose caller has gone", "none") from error
             trial.absent.append("the request asks for so much that its answer takes longer than the judge waits")
             return
         raise Breach("an HTTP response", str(error)) from error

@@ -14,7 +14,15 @@ USUAL = "60s"
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
 """Families that abuse the server come late, so that what they break is not blamed on others."""
-LAST = ("S-STATE-01", "S-STATE-02", "S-HEALTH-09", "S-HEALTH-16", "S-LIMIT-13")
+LAST = (
+    "S-STATE-01",
+    "S-STATE-02",
+    "S-HEALTH-09",
+    "S-REFUSE-15",
+    "S-HEALTH-01",
+    "S-HEALTH-16",
+    "S-LIMIT-13",
+)
 """Laws that send what is very large, or ask for endless text: after them a server may be busy for ever."""
 
 

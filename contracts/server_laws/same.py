@@ -49,9 +49,10 @@ def same(target: Target, one: Call, other: Call, what: str) -> None:
 
 
 def accepted(target: Target, call: Call) -> None:
-    """`Unsupported` when the server refuses the call: then it promises nothing about it."""
+    """`Unsupported` when the server refuses the call: then it promises nothing about it. A crash is no refusal."""
     if 400 <= (status := target.send(call).status) < 500 or status == 501:
         raise Unsupported(f"answered {status}")
+    expect(status < 500, "an answer, or a refusal by a 4xx", status)
 
 
 @law("S-SAME-01", over=STREAMS, needs=DET, source="laws.md 1, 2")

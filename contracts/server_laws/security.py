@@ -7,7 +7,7 @@ import re
 from hypothesis import strategies as st
 
 from contracts.answers import message_of
-from contracts.bad import SPOILT, Bad
+from contracts.bad import SPOILT_SHORT, Bad
 from contracts.domains import CHAT, LOG, TEXT, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
 from contracts.law import Vacuous, expect, law
@@ -124,7 +124,7 @@ def no_refusal_shows_a_path(target: Target, log: list[Exchange]) -> None:
             expect(shown is None, "a refusal without paths", f"{shown!r} in {exchange.response.body[:300]!r}", exchange)
 
 
-@law("S-SECURE-05", over=SPOILT, examples=20, live=True, source="OWASP: improper error handling")
+@law("S-SECURE-05", over=SPOILT_SHORT, examples=20, live=True, source="OWASP: improper error handling")
 def no_spoilt_request_shows_the_machine(target: Target, bad: Bad) -> None:
     """However a request is spoilt, its answer has neither a stack trace nor a path."""
     exchange = target.send(bad.call)

@@ -85,10 +85,11 @@ def a_forced_call_is_made(target: Target, call: Call) -> None:
     Accepted and answered by plain text is a silent lie; compatible servers are known to ignore tool_choice.
     """
     choice = choices(answer(target.send(call)))[0]
-    if choice.get("finish_reason") == "length":
-        raise Vacuous("max_tokens cut the call")
     message = choice.get("message")
     calls = message.get("tool_calls") if isinstance(message, dict) else None
+    begun = piece(choice).lstrip()
+    if choice.get("finish_reason") == "length" and (calls or not begun or begun.startswith(("{", "[", "<", "`"))):
+        raise Vacuous("max_tokens cut the call")
     expect(isinstance(calls, list) and len(calls) >= 1, "a list tool_calls", message)
     for one in calls if isinstance(calls, list) else []:
         expect(isinstance(one.get("id"), str) and bool(one["id"]), "an id", one)
@@ -178,9 +179,14 @@ JSON_CALLS: Domain[Call] = Domain("a chat whose answer must be JSON", _json, Non
 
 @law("S-JSON-01", over=JSON_CALLS, needs={"json_mode"}, examples=4, live=True, borne=BORNE, source=SOURCE)
 def a_json_answer_is_json(target: Target, call: Call) -> None:
-    """With response_format json_object the text of an answer that is not cut is a JSON object."""
+    """With response_format json_object the text of an answer is a JSON object; one that max_tokens cut begins like one.
+
+    Accepted and answered by plain text is a silent lie.
+    """
     for choice in choices(answer(target.send(call))):
         if choice.get("finish_reason") == "length":
+            begun = piece(choice).lstrip("` \n\t\rjson")
+            expect(not begun or begun.startswith("{"), "a text that begins like a JSON object", piece(choice))
             raise Vacuous("max_tokens cut the answer")
         if not isinstance((choice.get("message") or {}).get("content"), str):
             raise Vacuous("the message has no text (S-SHAPE-01 judges that)")
