@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,8 @@ MARKER = (
 )
 SETTINGS = {"strict", "profile", "seed", "script"}
 FAILED = pytest.StashKey[bool]()
+INSIDE = ("inferneo._", "httpcore2", "h11")
+"""The client and what it stands on: the modules between a test and an error of the client."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,12 +54,34 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Remember whether the test itself failed: then the session's problems are told, not raised on top of it."""
-    report = yield
+    ours = call.excinfo is not None and hasattr(item, "_inferneo_session")
+    with _inside_hidden(call.excinfo.value if ours and call.excinfo is not None else None):
+        report = yield
     if report.when == "call":
         item.stash[FAILED] = report.failed
         if report.failed and (session := getattr(item, "_inferneo_session", None)) is not None:
             report.sections.append(("inferneo_mock", _told(item, session)))
     return report
+
+
+@contextmanager
+def _inside_hidden(error: BaseException | None) -> Iterator[None]:
+    """An error that our client raises on purpose is shown where the test met it, without 60 lines of the client.
+
+    `--full-trace` shows them all the same; a mistake in the client (a `TypeError`) is always shown whole.
+    """
+    client = sys.modules.get("inferneo._errors")
+    hidden = []
+    if client is not None and isinstance(error, client.InferneoError):
+        inside = [vars(module) for name, module in list(sys.modules.items()) if name.startswith(INSIDE)]
+        hidden = [names for names in inside if "__tracebackhide__" not in names]
+    for names in hidden:
+        names["__tracebackhide__"] = True
+    try:
+        yield
+    finally:
+        for names in hidden:
+            del names["__tracebackhide__"]
 
 
 def _told(item: pytest.Item, session: Session, explained: bool = True) -> str:
@@ -70,7 +96,6 @@ def _command(bundle: Path) -> str:
     """What replays `bundle`, as it can be pasted into a shell: the command, where the shell would find ours."""
     import shlex
     import shutil
-    import sys
 
     ours = Path(sys.executable).parent / "inferneo-mock"
     found = shutil.which("inferneo-mock")
@@ -154,7 +179,7 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
     description = _told(request.node, session, explained=False) if problems else ""
     session.close()
     if problems and not request.node.stash.get(FAILED, False):
-        pytest.fail("\n".join(["inferneo_mock: the script and the test do not agree", *problems, description]), False)
+        pytest.fail("\n".join([f"inferneo_mock: {problems[0]}", *problems[1:], description]), False)
 
 
 @pytest.fixture

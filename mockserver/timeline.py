@@ -9,6 +9,9 @@ from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Wa
 SHOWN = 60
 """Characters shown of one piece."""
 
+TELLING = ('"delta":', '"message":', '"text":', '"embedding":', '"usage":')
+"""Where a document begins to say what it is for; before stand ids and names."""
+
 LINES = 40
 """Lines shown of one plan: the first, and the last five."""
 
@@ -53,5 +56,12 @@ def lines(plan: Plan) -> list[str]:
 
 
 def _shown(data: bytes) -> str:
+    """The beginning; of a long document from where it says what differs from the others of its kind."""
     text = data.decode("utf-8", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n")
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    if len(text) <= SHOWN:
+        return text
+    told = min((place for place in map(text.find, TELLING) if place > 0), default=0)
+    if told <= SHOWN // 2:
+        return text[: SHOWN - 3] + "..."
+    rest = text[told:]
+    return f"...{rest}" if len(rest) <= SHOWN - 3 else f"...{rest[: SHOWN - 6]}..."

@@ -13,6 +13,7 @@ from typing import Any
 
 from mockserver.record.bundle import Recorded
 from mockserver.reply import Function
+from mockserver.scripting.blame import sentence_of
 from mockserver.scripting.match import Where
 
 
@@ -78,7 +79,7 @@ def _given(before: Recorded, label: str) -> Any:
 def _raise(before: Recorded | None, prefix: str) -> None:
     """Raise what was raised, if its sentence begins with `prefix`."""
     if before is not None and before.failure is not None and before.failure.startswith(prefix):
-        kind, _, message = before.failure.removeprefix(prefix).partition(": ")
+        kind, _, message = sentence_of(before.failure).removeprefix(prefix).partition(": ")
         raise type(kind, (Exception,), {})(message)
 
 

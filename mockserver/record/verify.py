@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mockserver.record.hints import held_back, idle_faults
 from mockserver.record.journal import Exchange
 from mockserver.record.redact import HEADERS, header_key, redacted, redacted_text
 from mockserver.scripting.explain import explain
@@ -50,16 +51,12 @@ def problems_of(core: SessionCore) -> list[str]:
             found.append("\n".join([line, *_explained(exchange)]))
         if exchange.error:
             found.append(f"request {exchange.number}: {exchange.error}")
-    found += [one for one in report["failures"] if not any(one in known for known in found)]
+    found += [one for one in dict.fromkeys(report["failures"]) if not any(one in known for known in found)]
     healing = "heal() when the outage is over"
     found += [f"fault {kind!r} of the session is still in force; {healing}" for kind in report["faults_in_force"]]
     why = _unreachable(core)
     found += [f"rule {label!r} was never called{why.get(label, '')}" for label in report["unused_rules"]]
-    found += [
-        f"fault {place} never had an effect"
-        for place in report["unused_faults"]
-        if not any(place.startswith(f"{label}.faults[") for label in report["unused_rules"])
-    ]
+    found += _idle(core)
     secrets = _secrets(core)
     return [redacted_text(one, secrets) for one in found]
 
@@ -88,6 +85,18 @@ def _unreachable(core: SessionCore) -> dict[str, str]:
     return {brain.script.label(number): f"; {why}" for number, why in unreachable(brain.script, unused).items()}
 
 
+def _idle(core: SessionCore) -> list[str]:
+    """The faults that never had an effect, and why; those of rules that were never called are told with these."""
+    report = core.brain.report()  # type: ignore[attr-defined]  # as above
+    places = [
+        place
+        for place in report["unused_faults"]
+        if not any(place.startswith(f"{label}.faults[") for label in report["unused_rules"])
+    ]
+    why = idle_faults(core.brain, tuple(core.journal)) if places else {}  # type: ignore[arg-type]  # as above
+    return [f"fault {place} never had an effect{why.get(place, '')}" for place in places]
+
+
 def _explained(exchange: Exchange) -> list[str]:
     """Why no rule matched the request, and what the nearest would have sent."""
     explanation = exchange.decision.explanation
@@ -103,23 +112,43 @@ def describe(core: SessionCore, explained: bool = True) -> str:
     journal = list(core.journal)
     if len(journal) > SHOWN:
         lines.append(f"  ... {len(journal) - SHOWN} exchanges before")
+    before: list[str] = []
     for exchange in journal[-SHOWN:]:
         request = exchange.request
-        by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
-        kinds = ", ".join(fault.kind for fault in exchange.faults)
         lines.append(
             f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
-            f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}, {exchange.sent_bytes} bytes, "
-            f"ended {exchange.ended} after {exchange.seconds:.3f} s"
+            f"{_outcome(exchange)}, {exchange.sent_bytes} bytes, ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
         if exchange.decision.explanation is not None:
             lines += [f"     {line}" for line in (_explained(exchange)[1:] if explained else [])]
             continue
-        lines += _passed_over(brain, exchange)
-        lines += [f"     {line}" for line in timeline(exchange.plan)[:STEPS]]
+        beneath = _beneath(brain, exchange)
+        lines += beneath if beneath != before else ["     as the one before"]
+        before = beneath
     if explained:
-        lines += [f"  rule {label!r} was never called{why}" for label, why in _unreachable(core).items()]
+        lines += [f"  {one}" for one in _idle(core)]
+        why = _unreachable(core)
+        unused = brain.report()["unused_rules"][:SHOWN]
+        lines += [f"  rule {label!r} was never called{why.get(label, '')}" for label in unused]
     return redacted_text("\n".join(lines), _secrets(core))
+
+
+def _outcome(exchange: Exchange) -> str:
+    """Which status, by which rule and faults."""
+    by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
+    kinds = ", ".join(fault.kind for fault in exchange.faults)
+    return f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}"
+
+
+def _beneath(brain: ScriptBrain, exchange: Exchange) -> list[str]:
+    """What went wrong in the server, or where the response stood, else the rules passed over and what was planned."""
+    failure = getattr(exchange.decision, "failure", None)
+    stood = held_back(brain, exchange)
+    if failure or stood:
+        return [f"     {line}" for line in (failure or stood).splitlines()]
+    shown = timeline(exchange.plan)
+    more = [f"... {len(shown) - STEPS} more"] if len(shown) > STEPS else []
+    return [*_passed_over(brain, exchange), *(f"     {line}" for line in [*shown[:STEPS], *more])]
 
 
 def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
@@ -134,11 +163,15 @@ def _passed_over(brain: ScriptBrain, exchange: Exchange) -> list[str]:
 
 def near_misses(matcher: Matcher, journal: Sequence[Exchange], found: Sequence[Exchange], times: int | None) -> str:
     """Why an assertion on requests does not hold: what was asked for, and what came instead, nearest first."""
-    wanted = "at least once" if times is None else f"{times} times"
+    wanted = {None: "at least once", 0: "no request", 1: "once"}.get(times, f"{times} times")
     asked = json.dumps(matcher_to_json(matcher))
-    told = [f"expected {wanted} a request that matches {asked}; {len(found)} of {len(journal)} did"]
+    which = "that matches" if times == 0 else "a request that matches"
+    told = [f"expected {wanted} {which} {asked}; {len(found)} of {len(journal)} did"]
     if not journal:
         return f"{told[0]}; no request came at all"
+    if times is not None and len(found) > times:
+        told += [f"  {one.number}. {one.request.method} {one.request.path} matches: {_outcome(one)}" for one in found]
+        return "\n".join([*told[: SHOWN + 1], *([f"  ... {len(found) - SHOWN} more"] if len(found) > SHOWN else [])])
     missed = [(explain_matcher(matcher, View(one.request)), one) for one in journal if one not in found]
     missed.sort(key=lambda pair: sum(not finding.holds for finding in pair[0]))
     for findings, one in missed[:NEAR]:

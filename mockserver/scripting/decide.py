@@ -24,6 +24,7 @@ from mockserver.model.ticket import Ticket
 from mockserver.plan import Body, Head, Plan
 from mockserver.reply import Function, Reply, Template
 from mockserver.request import Request
+from mockserver.scripting.blame import placed
 from mockserver.scripting.dynamic import finished, make
 from mockserver.scripting.explain import TOLD, Explanation, explain
 from mockserver.scripting.index import PredicateError
@@ -196,15 +197,15 @@ class Coming:
 
 
 def _failed(label: str | None, call: int, error: Exception) -> Decision:
-    failure = f"rule {label}: the reply could not be made: {type(error).__name__}: {error}"
-    return Decision(_refusal(500, failure, "handler_error"), label, call=call, failure=failure)
+    told = f"rule {label}: the reply could not be made: {type(error).__name__}: {error}"
+    return Decision(_refusal(500, told, "handler_error"), label, call=call, failure=placed(told, error))
 
 
 def _undecided(script: Script, state: State, started: float, error: PredicateError) -> tuple[State, Decision]:
     """A predicate raised: the request counts, no rule is called."""
-    failure = error.told(script.label(error.number))
+    told = error.told(script.label(error.number))
     return replace(state, started=started, requests=state.requests + 1), Decision(
-        _refusal(500, failure, "handler_error"), failure=failure
+        _refusal(500, told, "handler_error"), failure=placed(told, error.error)
     )
 
 

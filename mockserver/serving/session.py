@@ -186,6 +186,7 @@ class Session:
 
         In a running event loop nothing blocks: `await session.wait_for(...)`.
         """
+        __tracebackhide__ = True
 
         def waiting() -> Awaitable[tuple[Exchange, ...]]:
             return self._server.awaitable(self.async_wait_for(count, within, arrived=arrived))
@@ -205,6 +206,7 @@ class Session:
         self, count: int = 1, within: float = 5.0, *, arrived: bool = False
     ) -> tuple[Exchange, ...]:
         """`wait_for`, inside the server's event loop."""
+        __tracebackhide__ = True
         journal = self.core.journal
         try:
             async with asyncio.timeout(within):
@@ -212,7 +214,9 @@ class Session:
         except TimeoutError:
             have = journal.arrived if arrived else journal.ended
             verb = "arrived" if arrived else "ended"
-            raise TimeoutError(f"{have} of {count} exchanges have {verb} within {within} s") from None
+            held = [f"{number} at the barrier {name!r}" for name, number in self.brain.gates.waiting().items()]
+            stand = f"; there stand {', '.join(held)}" if held and not arrived else ""
+            raise TimeoutError(f"{have} of {count} exchanges have {verb} within {within} s{stand}") from None
         return tuple(journal)
 
     # judging
