@@ -100,6 +100,7 @@ def test_created_is_the_time_of_the_session(session: Session) -> None:
     assert post(session.url)[2]["created"] == SECOND - 3600
     assert session.clock.frozen
     assert repr(session.clock).endswith(": 2026-11-22T11:00:00+00:00, frozen>")
+    assert ", seed 0, its clock at 2026-11-22T11:00:00+00:00, frozen\n" in session.describe()
     session.clock.run()
     assert SECOND - 3600 <= post(session.url)[2]["created"] < SECOND
     session.reset()
