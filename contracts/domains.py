@@ -32,6 +32,7 @@ PLAIN_KEYS = {
 TRICKY = (
     "Say hello",
     "The café robot",
+    "x",
     "😀👨‍👩‍👧",
     "日本語:",
     "مرحبا",

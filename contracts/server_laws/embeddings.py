@@ -148,11 +148,12 @@ BAD: tuple[tuple[Any, str], ...] = (
     (True, "true"),
     ([{}], "a list of objects"),
     ([None], "a list of null"),
+    ([], "no input at all"),
 )
 BAD_INPUTS: Domain[tuple[Any, str]] = Domain("an input that is none", lambda target: st.sampled_from(BAD), None)
 
 
-@law("S-EMBED-08", over=BAD_INPUTS, needs=NEEDS, examples=6, live=True, source="laws.md 31")
+@law("S-EMBED-08", over=BAD_INPUTS, needs=NEEDS, examples=7, live=True, source="laws.md 31")
 def what_is_no_text_is_refused(target: Target, case: tuple[Any, str]) -> None:
     """An input that is neither a text nor a list of texts (or of tokens) is refused by a 4xx."""
     exchange = embed(target, case[0])
