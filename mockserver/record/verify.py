@@ -107,7 +107,9 @@ def _explained(exchange: Exchange) -> list[str]:
 def describe(core: SessionCore, explained: bool = True) -> str:
     """A few lines for the message of a failing test; not `explained`: the refused requests are told elsewhere."""
     brain: ScriptBrain = core.brain  # type: ignore[assignment]  # as above
-    clock = "" if brain.clock is None else f", its clock at {brain.clock.to_json()['at']}{', frozen' * brain.clock.frozen}"
+    clock = ""
+    if brain.clock is not None:
+        clock = f", its clock at {brain.clock.to_json()['at']}{', frozen' * brain.clock.frozen}"
     lines = [f"session {core.name!r}, profile {brain.profile.name}, seed {brain.script.seed}{clock}"]
     lines.append(f"script: {json.dumps(redacted(brain.script.to_json()))}")
     journal = list(core.journal)
