@@ -74,7 +74,11 @@ def _replay(bundle: Bundle, verbose: bool) -> int:
         print(f"rule {label} answers by the record of what the Python function {function} said")
     if bundle.missing:
         print(f"{bundle.missing} requests or changes were too old to be kept: counters and states may differ")
-    asyncio.run(Rerun(bundle, tell).run())
+    try:
+        asyncio.run(Rerun(bundle, tell).run())
+    except KeyboardInterrupt:
+        print(f"stopped after {len(outcomes)} of {len(bundle.exchanges)} requests")
+        return 1
     wrong = sum(bool(outcome.differences) for outcome in outcomes)
     print(f"{len(outcomes)} requests, {len(outcomes) - wrong} as before, {wrong} not")
     return 1 if wrong else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -434,6 +435,30 @@ def test_each_request_arrives_once() -> None:
     ):
         with pytest.raises(BundleError, match=words):
             check({**document, "events": events})
+
+
+def test_a_replay_that_is_stopped_is_not_as_before(session: Session, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a stream that takes minutes: said, exit code 1."""
+    session.on(chat(contains="slow")).reply({"text": "one two three", "pacing": {"itl": 100}})
+    session.on(chat()).reply("x")
+    thread = beside(lambda: post(session.url))
+    thread.join()
+    data = body("slow", stream=True)
+    request = urllib.request.Request(f"{session.url}/v1/chat/completions", data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        assert response.readline().startswith(b"data:")
+        document = session.bundle()
+    document["events"].append({"ended": 2})
+    document["exchanges"][1] |= {"ended": "end", "closed_by": None, "seconds": 200.0}
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(document))
+    command = [sys.executable, "-m", "mockserver", "replay", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("1. POST")
+        process.send_signal(signal.SIGINT)
+        told, problems = process.communicate(timeout=30)
+    assert (process.returncode, told, problems) == (1, "stopped after 1 of 2 requests\n", "")
 
 
 def test_the_command_plays_it_in_a_process_of_its_own(session: Session, tmp_path: Path) -> None:
