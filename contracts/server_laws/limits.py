@@ -77,7 +77,8 @@ class Stopped:
         if not text:
             raise Vacuous("there is no text to stop in")
         start = self.at % len(text)
-        stop = text[start : start + 1 + self.size % 6]
+        blank = len(text[start:]) - len(text[start:].lstrip())
+        stop = text[start : start + max(1 + self.size % 6, blank + 1)]
         if not stop.strip() or "\ufffd" in stop:
             raise Vacuous("no stop string of visible characters here")
         return stop
