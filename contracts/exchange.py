@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +16,9 @@ JSON = ("Content-Type", "application/json")
 MESSAGE = "WEBSOCKET"
 """The method of a call that is a message on a socket."""
 LONG = 2000
-"""A longer path or header is cut where a request is shown; what is saved is whole."""
+"""A longer path or header is cut where a request is shown, and a longer body is written by a program where it repeats
+itself; what is saved is whole."""
+RUN = re.compile(r"(.{1,8}?)\1{99,}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ class Call:
         if not self.body:
             return shlex.join(words)
         try:
-            return f"{shlex.join(words)} --data-binary {shlex.quote(self.body.decode())}"
+            text = self.body.decode()
+            made = squeezed(text) if len(text) > LONG else None
+            if made is not None:
+                return f"python3 -c {shlex.quote(f'print({made}, end=str())')} | {shlex.join(words)} --data-binary @-"
+            return f"{shlex.join(words)} --data-binary {shlex.quote(text)}"
         except UnicodeDecodeError:
             encoded = base64.b64encode(self.body).decode()
             return f"printf %s {encoded} | base64 -d | {shlex.join(words)} --data-binary @-"
@@ -86,6 +93,18 @@ class Call:
             "headers": [list(f) for f in self.fields if f[0].lower() != "authorization"],
             **_bytes("body", self.body),
         }
+
+
+def squeezed(text: str) -> str | None:
+    """A long text that repeats itself as an expression of Python; None where that is not short."""
+    pieces, at = [], 0
+    for run in RUN.finditer(text):
+        pieces += [repr(text[at : run.start()])] if run.start() > at else []
+        pieces.append(f"{run[1]!r} * {len(run[0]) // len(run[1])}")
+        at = run.end()
+    pieces += [repr(text[at:])] if at < len(text) else []
+    made = " + ".join(pieces)
+    return made if len(made) <= LONG else None
 
 
 def dump(document: Any) -> bytes:
