@@ -14,6 +14,8 @@ USUAL = "60s"
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
 """Families that abuse the server come late, so that what they break is not blamed on others."""
+LONG = ("TOOL", "JSON", "ALONE", "WS")
+"""Families whose every case takes many requests, or many tokens."""
 LAST = (
     "S-STATE-01",
     "S-STATE-02",
@@ -109,9 +111,14 @@ def alone(law: Law) -> bool:
 
 
 def in_order(found: list[Law]) -> list[Law]:
-    """The order of judging: the families that abuse the server late, and last the laws that may leave it hanging."""
-    place = {law: at for at, law in enumerate(LAST, 1)}
-    return sorted(found, key=lambda law: (place.get(law.id, 0), law.family in LATE, law.id))
+    """The order of judging: the families that abuse the server late, then what takes long, and last the laws that may
+    leave it hanging. Where the budget ends before the laws do, what finds most in the least time was judged."""
+    place = {law: at for at, law in enumerate(LAST, 4)}
+
+    def rank(law: Law) -> int:
+        return place.get(law.id, 1 if law.family in LATE else 2 if law.family in LONG else 0)
+
+    return sorted(found, key=lambda law: (rank(law), law.id))
 
 
 FLAGS: dict[str, dict[str, Any]] = {
