@@ -65,8 +65,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange. `received` and `now`: the session's monotonic time and its time of day at the arrival. `made`: what
-    a function gave, `awaited`: later; `failure`: what went wrong in one, or in a predicate.
+    """One exchange. `started` and `seconds`: of the server's monotonic clock, whose beginning means nothing. `received`
+    and `now`: the session's monotonic time and its time of day at the arrival. `made`: what a function gave, `awaited`:
+    later; `failure`: what went wrong in one, or in a predicate.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     sent_bytes: int
     ended: str
     closed_by: str | None
+    started: float
     seconds: float
     received: float
     now: float

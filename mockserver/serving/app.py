@@ -86,6 +86,11 @@ class App:
             self._clock = LoopClock(asyncio.get_running_loop())
         return self._clock
 
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        """Live by another clock, from before the first request on."""
+        self._clock = clock
+
     def handle(self, wire: Wire, scope: Any, body: bytes) -> bool:
         """Answer at once, or begin to; False: `__call__` has to, it is for the door."""
         name, path = place(scope["path"], wire)

@@ -2,8 +2,9 @@
 
 Laws: the events of the bundle are walked in their order. A request is sent when all before it have happened, and has
 arrived before the next event; its response is read when its end is due, so those that came meanwhile come meanwhile. A
-client that had left leaves after as many bytes. The session lives by the recorded time, not by the clock: a bucket that
-was empty is empty. Connections are used again where they were, and closed when their last response has ended.
+client that had left leaves after as many bytes. The server lives by the recorded time, not by the clock: a bucket that
+was empty is empty, what was paced over minutes takes no time. Connections are used again where they were, and closed
+when their last response has ended.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from mockserver.connection import ConnectionPlan
 from mockserver.faults import parse_faults
 from mockserver.model.frames import SOCKET
 from mockserver.record.bundle import Bundle, Moved, Recorded, Released, differences
@@ -26,11 +28,15 @@ from mockserver.scripting.script import parse_script
 from mockserver.serving.app import MAX_BODY
 from mockserver.serving.brain import ScriptBrain, Settings
 from mockserver.serving.peer import Peer, request_bytes
+from mockserver.serving.recordedclock import RecordedClock
 from mockserver.serving.server import MockServer
 from mockserver.serving.sessions import SessionCore
 
 PATIENCE = 60.0
 """Seconds that one step may take longer than it had taken."""
+
+QUIET = 0.05
+"""Seconds without any event after which the recorded clock goes on to its next deadline."""
 
 GAP = 100
 """Connections that brought no request, in front of one that did, that are opened too."""
@@ -62,6 +68,17 @@ def server_of(bundle: Bundle, port: int = 0, script: Any = None) -> MockServer:
     )
 
 
+class _Brain(ScriptBrain):
+    """A brain that is asked about connections at the recorded time."""
+
+    __slots__ = ("moment",)
+    moment: float
+
+    def connection(self, connection: int, now: float) -> ConnectionPlan:
+        """At the session's time of the request that is coming."""
+        return super().connection(connection, self.moment)
+
+
 class Rerun:
     """One walk through a bundle; `tell` is given each outcome when it is known."""
 
@@ -72,6 +89,7 @@ class Rerun:
         self._stand_ins = StandIns(self._recorded)
         self._script = parse_script(self._stand_ins.script(bundle.script))
         self._now = bundle.begun
+        self._clock = RecordedClock(min((one.started for one in bundle.exchanges), default=0.0))
         self._coming: Recorded | None = None
         self._peers: dict[int, Peer] = {}
         self._opened = 0
@@ -84,6 +102,7 @@ class Rerun:
         bundle = self._bundle
         async with server_of(bundle) as self._server:
             self._core = self._session()
+            self._server.app.clock = self._clock
             if bundle.by_key:
                 self._use_keys()
             try:
@@ -110,12 +129,13 @@ class Rerun:
             profile=bundle.profile, script=self._script, models=tuple(bundle.models), origins=tuple(bundle.origins)
         )
         name = bundle.session
-        brain = ScriptBrain(
+        brain = _Brain(
             settings,
             wall=lambda: self._now,
             changed=lambda: server.settle(name),
             exchanges=lambda: server.sessions.get(name).journal,
         )
+        brain.moment = 0.0
         core = server.sessions.reset(name, brain)
         core.decide = lambda request: brain.decide(self._as_before(request))
         self._brain = brain
@@ -168,7 +188,8 @@ class Rerun:
             return
         journal = self._core.journal
         count = journal.arrived
-        self._coming, self._now = before, before.now
+        self._coming, self._now, self._brain.moment = before, before.now, before.received
+        self._clock.advance(before.started)
         try:
             peer = await self._peer(before)
             peer.send(request_bytes(before.request))
@@ -226,13 +247,13 @@ class Rerun:
         if before.made is not None or before.failure is not None:
             self._stand_ins.finish(before.number)
         peer.resume()
+        if before.ended != "open":
+            self._clock.advance(before.started + before.seconds)
 
         def over() -> bool:
             return exchange.ended != "open" and (peer.lost or peer.count >= exchange.sent_bytes)
 
-        done = await self._until(
-            lambda: over() or (leaves and peer.count >= before.sent_bytes), before.seconds + PATIENCE
-        )
+        done = await self._until(lambda: over() or (leaves and peer.count >= before.sent_bytes), PATIENCE, going=True)
         outcome.data = bytes(peer.data)
         if leaves or not done or self._left[before.connection] == before.number:
             peer.close()
@@ -240,7 +261,7 @@ class Rerun:
             await self._until(lambda: exchange.ended != "open", PATIENCE)
         outcome.after = exchange.to_json(plan=False)
         if not done:
-            self._told(outcome, f"it did not end within {before.seconds + PATIENCE:.0f} s")
+            self._told(outcome, f"it did not end within {PATIENCE:.0f} s")
         else:
             self._told(outcome, *differences(msgspec.structs.asdict(before), outcome.after))
 
@@ -248,8 +269,11 @@ class Rerun:
         outcome.differences = found
         self._tell(outcome)
 
-    async def _until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Wait for what a response, a request or its end brings about; whether it came within `seconds`."""
+    async def _until(self, done: Callable[[], bool], seconds: float, *, going: bool = False) -> bool:
+        """Wait for what a response, a request or its end brings about; whether it came within `seconds`.
+
+        `going`: where nothing happens, the recorded clock goes on: a response took a little longer than its record.
+        """
         journal = self._core.journal
         deadline = asyncio.get_running_loop().time() + seconds
         while not done():
@@ -260,10 +284,13 @@ class Rerun:
                 asyncio.ensure_future(journal.wait_for(journal.arrived + 1, arrived=True)),
             }
             left = deadline - asyncio.get_running_loop().time()
-            came, _ = await asyncio.wait(waits, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+            timeout = min(QUIET, max(0.0, left)) if going else max(0.0, left)
+            came, _ = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-            if not came:
+            if not came and left <= 0:
                 return done()
+            if not came and going and (due := self._clock.next) is not None:
+                self._clock.advance(due)
         return True

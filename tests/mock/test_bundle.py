@@ -438,18 +438,13 @@ def test_each_request_arrives_once() -> None:
 
 
 def test_a_replay_that_is_stopped_is_not_as_before(session: Session, tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a stream that takes minutes: said, exit code 1."""
-    session.on(chat(contains="slow")).reply({"text": "one two three", "pacing": {"itl": 100}})
+    """Ctrl-C while a response stands at a barrier that nobody opens: said, exit code 1."""
+    session.on(chat(contains="held"), name="held").hold("gate").reply("y")
     session.on(chat()).reply("x")
-    thread = beside(lambda: post(session.url))
-    thread.join()
-    data = body("slow", stream=True)
-    request = urllib.request.Request(f"{session.url}/v1/chat/completions", data, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as response:
-        assert response.readline().startswith(b"data:")
-        document = session.bundle()
-    document["events"].append({"ended": 2})
-    document["exchanges"][1] |= {"ended": "end", "closed_by": None, "seconds": 200.0}
+    assert [post(session.url), session.release("gate"), post(session.url, "held")] == [200, 0, 200]
+    session.wait_for(2, 20)
+    document = session.bundle()
+    document["events"] = [event for event in document["events"] if "release" not in event]
     path = tmp_path / "bundle.json"
     path.write_text(json.dumps(document))
     command = [sys.executable, "-m", "mockserver", "replay", str(path)]
@@ -459,6 +454,27 @@ def test_a_replay_that_is_stopped_is_not_as_before(session: Session, tmp_path: P
         process.send_signal(signal.SIGINT)
         told, problems = process.communicate(timeout=30)
     assert (process.returncode, told, problems) == (1, "stopped after 1 of 2 requests\n", "")
+
+
+def test_what_took_minutes_takes_no_time(session: Session) -> None:
+    """A thousand times slower, the record says: a paced stream still overlaps the two that came in its middle."""
+    session.on(chat(contains="slow"), name="slow").reply({"text": "a b c d", "pacing": {"ttft": 0.05, "itl": 0.05}})
+    session.on(chat(), name="quick").reply({"text": "x", "pacing": {"ttft": 0.01}})
+    thread = beside(lambda: post(session.url, "slow", stream=True))
+    session.wait_for(1, 20, arrived=True)
+    assert [post(session.url), post(session.url)] == [200, 200]
+    thread.join()
+    session.wait_for(3, 20)
+    document = session.bundle()
+    for one in document["exchanges"]:
+        one["started"], one["seconds"] = one["started"] * 1000, one["seconds"] * 1000
+    for rule in document["script"]["rules"]:
+        pacing = rule["reply"]["pacing"]
+        rule["reply"]["pacing"] = {name: seconds * 1000 for name, seconds in pacing.items()}
+    found: list[Outcome] = []
+    asyncio.run(asyncio.wait_for(Rerun(check(document), found.append).run(), 30))
+    assert unlike(found) == []
+    assert [(outcome.before.number, outcome.beside) for outcome in found] == [(2, (1,)), (3, (1,)), (1, ())]
 
 
 def test_the_command_plays_it_in_a_process_of_its_own(session: Session, tmp_path: Path) -> None:
