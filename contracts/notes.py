@@ -99,7 +99,7 @@ def to_markdown() -> str:
         "",
         "# Live strangers",
         "",
-        "Two servers from PyPI are started by `tools/targets/` and judged like any URL: `tox run -e strangers`.",
+        "Servers from PyPI are started by `tools/targets/` and judged like any URL: `tox run -e strangers`.",
         "The run fails on a red law that is not listed here, and on a listed one that is no longer red. Each was read",
         "on the wire; requests are POSTs of JSON unless another method is named.",
     ]
