@@ -57,3 +57,15 @@ def defaults_are_defaults(target: Target, call: Call) -> None:
     if exchange.status != 200:
         raise Unsupported(f"answered {exchange.status}")
     same(target, call, told, "with the defaults written out")
+
+
+@law("S-FIELD-06", over=PROMPTS, needs={"seed"}, examples=1, level="should", live=True, source=SOURCE)
+def a_temperature_has_an_effect(target: Target, call: Call) -> None:
+    """At temperature 2 eight seeds do not all give one and the same text.
+
+    A server that takes the temperature and always says what is likeliest tells a silent lie; one that says what was
+    written down for it, as fakes do, does no harm, so this is a SHOULD.
+    """
+    hot = call.with_(temperature=2, max_tokens=16, n=..., stream=...)
+    texts = {read(target.send(hot.with_(seed=seed))).text for seed in range(8)}
+    expect(len(texts) > 1 or not any(texts), "several texts at temperature 2", f"eight times {next(iter(texts))!r}")
