@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contracts import baseline
 from contracts.adapters import subject
-from contracts.database import open_database
+from contracts.database import check as check_database
 from contracts.files import is_folder, readable, writable
 from contracts.law import laws
 
@@ -29,7 +29,7 @@ def checked(options: argparse.Namespace, foreign: bool) -> baseline.Baseline | N
     if options.save:
         is_folder("--save", options.save)
     if options.database:
-        open_database(options.database)
+        check_database(options.database)
     if not options.baseline:
         if options.update_baseline or options.prune_baseline:
             raise ValueError("--update-baseline and --prune-baseline need --baseline FILE")

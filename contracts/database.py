@@ -6,7 +6,9 @@ of the judge, on one machine, on one target, is the first that every other one t
 
 from __future__ import annotations
 
+import os
 import re
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +21,9 @@ from hypothesis.database import (
     MultiplexedDatabase,
     ReadOnlyDatabase,
 )
+from hypothesis.errors import HypothesisWarning
+
+from contracts.files import FOLDER
 
 FORMS = "a directory, github:OWNER/REPO, github:OWNER/REPO/ARTIFACT or redis://HOST:PORT/N"
 KINDS = (b".secondary", b".pareto")
@@ -42,7 +47,10 @@ class LawDatabase(ExampleDatabase):
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """The cases that are kept."""
-        return self.whole.fetch(self._key(key))
+        with warnings.catch_warnings():
+            # An artifact that is older than a day is better than none; that none is there was said before the run.
+            warnings.simplefilter("ignore", HypothesisWarning)
+            return list(self.whole.fetch(self._key(key)))
 
     def delete(self, key: bytes, value: bytes) -> None:
         """Forgets a case."""
@@ -64,8 +72,10 @@ def open_database(text: str) -> ExampleDatabase:
             raise ValueError(f"--database {text!r} names no repository; expected github:OWNER/REPO[/ARTIFACT]")
         owner, repository, artifact = match[1], match[2], match[3] or "hypothesis-example-db"
         # What is found here goes into a directory of this machine: an artifact is only read.
-        local = DirectoryBasedExampleDatabase(Path(".hypothesis", "examples").absolute())
-        return MultiplexedDatabase(local, ReadOnlyDatabase(GitHubArtifactDatabase(owner, repository, artifact)))
+        home = Path(os.environ.get(FOLDER, "")).absolute() / ".hypothesis"
+        kept = home / "github-artifacts" / artifact
+        shared = GitHubArtifactDatabase(owner, repository, artifact, path=kept)
+        return MultiplexedDatabase(DirectoryBasedExampleDatabase(home / "examples"), ReadOnlyDatabase(shared))
     if re.match(r"\w+:", text):
         raise ValueError(f"--database {text!r} is none that is known; expected {FORMS}")
     path = Path(text).absolute()
@@ -74,6 +84,18 @@ def open_database(text: str) -> ExampleDatabase:
     except OSError as error:
         raise ValueError(f"--database {text!r} is no directory: {error.strerror}; expected {FORMS}") from None
     return DirectoryBasedExampleDatabase(path)
+
+
+def check(text: str) -> None:
+    """Reads from the database once, before anything is judged: an artifact is fetched here. Raises `ValueError`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HypothesisWarning)
+        warnings.filterwarnings("ignore", "Using an expired artifact", HypothesisWarning)
+        try:
+            list(open_database(text).fetch(b"inferneo-contracts/nothing"))
+        except HypothesisWarning as error:
+            hint = "" if os.environ.get("GITHUB_TOKEN") else "; set GITHUB_TOKEN to a token that may read its artifacts"
+            raise ValueError(f"--database {text!r} cannot be used: {' '.join(str(error).split())}{hint}") from None
 
 
 def _redis(url: str) -> ExampleDatabase:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+FOLDER = "INFERNEO_CONTRACTS_FOLDER"
+"""The environment variable with the folder of the user, where relative paths are meant; the suite runs in another."""
+
 
 def readable(option: str, path: str) -> None:
     """Raises `ValueError` that names the option and the path unless there is something to read."""

@@ -21,7 +21,7 @@ from contracts import baseline, forms, report, terminal
 from contracts.adapters import DEFAULT
 from contracts.checked import checked
 from contracts.connect import Unreachable, connect, require_model
-from contracts.files import readable
+from contracts.files import FOLDER, readable
 from contracts.law import laws
 from contracts.mock import Door, MockProcess
 from contracts.options import USUAL, Options, parse_budget
@@ -234,4 +234,6 @@ def _environment() -> dict[str, str]:
     """Ours without what would bring other plugins or options into the run; the checkout stays importable."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
     paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
+    # The suite runs in a folder of its own; a client's command is meant where the user stands.
+    kept[FOLDER] = str(Path.cwd())
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(p for p in paths if p)}

@@ -84,7 +84,10 @@ async def call_async(client: Any, task: Task, collector: Collector) -> None:
     """The task on an asynchronous client."""
     match task.what:
         case "models":
-            read_models(await client.models.list(), collector)
+            models = await client.models.list()
+            # A page that is iterated asynchronously is no list: iterating it plainly gives its own fields.
+            listed = [model async for model in models] if hasattr(models, "__aiter__") else models
+            read_models(listed, collector)
         case "model":
             read_model(await client.models.get(task.model), collector)
         case "info":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from contracts.adapters import NAMES, subject
 from contracts.adapters.base import Outcome, Problem, Task, outcome_from_json, task_from_json
 from contracts.adapters.process import ProcessSubject
 from contracts.bench import Bench, body_of, header_of, rule
+from contracts.cli import main
 from contracts.judge import Effort, judge
 from contracts.law import find
 from contracts.mock import Door, MockFailed, MockProcess
@@ -63,6 +66,65 @@ def test_a_child_process_is_a_subject(door: Door, law_id: str) -> None:
         assert judge(find(law_id), Bench(child, door), Effort(examples=0.3)).word == "ok"
     finally:
         child.close()
+
+
+CHILD = """
+import json, sys
+print(json.dumps({"name": "odd"}), flush=True)
+for line in sys.stdin:
+    %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "error", "words"),
+    [
+        ("raise SystemExit", OSError, "odd ended in the middle of a task"),
+        ("pass", OSError, "odd wrote nothing for"),
+        ("print('a warning', flush=True)", ValueError, "odd wrote 'a warning.n'; expected a line like"),
+        ("print('{\"outcomes\": [3]}', flush=True)", ValueError, "odd wrote"),
+        ("print('{\"outcomes\": []}', flush=True)", ValueError, "odd told 0 outcomes of a task .* 1 times"),
+    ],
+)
+def test_a_child_that_errs_is_told(does: str, error: type[Exception], words: str, tmp_path: Path) -> None:
+    """No child can hang a run, or end it with a riddle."""
+    file = tmp_path / "child.py"
+    file.write_text(CHILD % does)
+    child = ProcessSubject(f"{sys.executable} {file}", patience=5.0)
+    child.patience = 0.1
+    try:
+        with pytest.raises(error, match=words):
+            child.do(Task("http://127.0.0.1:9", timeout=0.0))
+    finally:
+        child.close()
+
+
+def test_a_child_that_died_is_started_again(tmp_path: Path) -> None:
+    """One task that kills it does not cost the verdicts of the others."""
+    file = tmp_path / "child.py"
+    does = "sys.exit() if 'die' in line else print(json.dumps({'outcomes': [{'pieces': ['alive']}]}), flush=True)"
+    file.write_text(CHILD % does)
+    child = ProcessSubject(f"{sys.executable} {file}")
+    try:
+        with pytest.raises(OSError, match="odd ended in the middle of a task"):
+            child.do(Task("http://127.0.0.1:9", text="die"))
+        child.process.wait(5)
+        assert child.do(Task("http://127.0.0.1:9"))[0].text == "alive"
+    finally:
+        child.close()
+
+
+def test_a_command_is_meant_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite runs in another folder: a relative path still leads to the user's file."""
+    (tmp_path / "mine.py").write_text(
+        CHILD % "print(json.dumps({'outcomes': [{'pieces': ['Hello there']}]}), flush=True)"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["clients", "--client", f"command:{sys.executable} mine.py", "--law", "C-READ-02", "--json", "r.json"]
+    assert main(words) in (0, 1)
+    (verdict,) = json.loads((tmp_path / "r.json").read_text())["verdicts"]
+    assert verdict["target"] == "odd"
+    assert verdict["word"] in ("ok", "failed"), verdict
 
 
 def test_a_child_that_does_not_speak_is_refused() -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase, MultiplexedDatabase
+from hypothesis.database import (
+    DirectoryBasedExampleDatabase,
+    GitHubArtifactDatabase,
+    InMemoryExampleDatabase,
+    MultiplexedDatabase,
+)
 
-from contracts.database import LawDatabase, of_law, open_database
+from contracts.database import LawDatabase, check, of_law, open_database
 from contracts.domains import Domain
+from contracts.files import FOLDER
 from contracts.judge import Effort, judge
 from contracts.law import Law, expect
 from contracts.profile import PROFILES
@@ -74,6 +83,41 @@ def test_a_directory_and_an_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = open_database(str(tmp_path / "new" / "folder"))
     assert found == DirectoryBasedExampleDatabase(tmp_path / "new" / "folder")
     assert isinstance(open_database("github:o/r/cases"), MultiplexedDatabase)
+
+
+def test_a_case_in_an_artifact_is_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a CI run uploaded (the folder of its --database) is read here; what is found here stays here."""
+    uploaded = DirectoryBasedExampleDatabase(tmp_path / "uploaded")
+    cases: list[int] = []
+    assert judge(a_law(cases), Counter(), Effort(1, 1.0, 20.0, 1.0, uploaded)).word == "failed"
+    kept = tmp_path / ".hypothesis" / "github-artifacts" / "cases"
+    kept.mkdir(parents=True)
+    name = datetime.now(UTC).isoformat().replace(":", "_")
+    with ZipFile(kept / f"{name}.zip", "w") as archive:
+        for file in (tmp_path / "uploaded").rglob("*"):
+            archive.write(file, file.relative_to(tmp_path / "uploaded"))
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    check("github:o/r/cases")
+    again: list[int] = []
+    shared = open_database("github:o/r/cases")
+    assert judge(a_law(again), Counter(), Effort(99, 0.005, 20.0, 1.0, shared)).word == "failed"
+    assert again[0] == 987_654_321
+    assert (tmp_path / ".hypothesis" / "examples").is_dir()
+
+
+def test_an_artifact_that_cannot_be_fetched_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the run, with what is missing; a warning in the run would break every law."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    monkeypatch.setattr(GitHubArtifactDatabase, "_fetch_artifact", lambda self: None)
+    with pytest.raises(ValueError, match=r"cannot be used: Couldn't acquire .* set GITHUB_TOKEN") as caught:
+        check("github:o/r/cases")
+    assert "\n" not in str(caught.value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = of_law(open_database("github:o/r/cases"), "S-ID-01")
+        assert found is not None
+        assert found.fetch(b"x") == []
 
 
 @pytest.mark.parametrize(

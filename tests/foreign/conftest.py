@@ -6,17 +6,22 @@ does not collect them: `INFERNEO_FOREIGN=1 python -m pytest tests/foreign`, or t
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mock_door import PROFILES, Mock, ready_url
 
 collect_ignore_glob = [] if os.environ.get("INFERNEO_FOREIGN") == "1" else ["test_*.py"]
 
+NODE = Path(__file__).parent / "node"
 _numbers = itertools.count(1)
 
 
@@ -52,3 +57,19 @@ def mock(mock_url: str, request: pytest.FixtureRequest) -> Iterator[Mock]:
 def docs_mock(mock_url: str) -> Iterator[Mock]:
     """A fresh session of profile `docs` alone: for what does not depend on the profile."""
     yield from _session(mock_url, "docs")
+
+
+@pytest.fixture(scope="session")
+def scripts() -> Path:
+    """A directory with client.mjs and the installed package, named by the lock file: installed once, used for ever."""
+    lock = (NODE / "package-lock.json").read_bytes()
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inferneo-foreign"
+    directory = base / f"node-{hashlib.sha256(lock).hexdigest()[:8]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    with (base / "node.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for name in ("package.json", "package-lock.json", "client.mjs"):
+            shutil.copy(NODE / name, directory / name)
+        if not (directory / "node_modules" / ".package-lock.json").exists():
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=directory, check=True, capture_output=True)
+    return directory

@@ -5,12 +5,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import math
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,24 +14,6 @@ from typing import Any
 import jsonschema
 import pytest
 from mock_door import STATUS_CLASSES, TOOL, Mock, headers
-
-NODE = Path(__file__).parent / "node"
-
-
-@pytest.fixture(scope="session")
-def scripts() -> Path:
-    """A directory with client.mjs and the installed package, named by the lock file: installed once, used for ever."""
-    lock = (NODE / "package-lock.json").read_bytes()
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inferneo-foreign"
-    directory = base / f"node-{hashlib.sha256(lock).hexdigest()[:8]}"
-    directory.mkdir(parents=True, exist_ok=True)
-    with (base / "node.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        for name in ("package.json", "package-lock.json", "client.mjs"):
-            shutil.copy(NODE / name, directory / name)
-        if not (directory / "node_modules" / ".package-lock.json").exists():
-            subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=directory, check=True, capture_output=True)
-    return directory
 
 
 def run(scripts: Path, mock: Mock, scenario: str, model: str, **more: Any) -> Any:
