@@ -20,6 +20,7 @@ import msgspec
 from mockserver.connection import ConnectionPlan
 from mockserver.faults import parse_faults
 from mockserver.model.frames import SOCKET
+from mockserver.model.ticket import Ticket
 from mockserver.record.bundle import Bundle, Moved, Recorded, Released, differences
 from mockserver.record.journal import Exchange
 from mockserver.record.standin import StandIns
@@ -69,10 +70,28 @@ def server_of(bundle: Bundle, port: int = 0, script: Any = None) -> MockServer:
 
 
 class _Brain(ScriptBrain):
-    """A brain that is asked about connections at the recorded time."""
+    """A brain that is asked about connections at the recorded time, and frees a slot when the record says so.
 
-    __slots__ = ("moment",)
+    A response that was late, on a busy machine, kept its slot so long; here nothing is late.
+    """
+
+    __slots__ = ("left", "moment", "over")
+    left: dict[int, Ticket]
     moment: float
+    over: set[int]
+
+    def _leave(self, ticket: Ticket) -> None:
+        if ticket.number in self.over:
+            super()._leave(ticket)
+        else:
+            self.left[ticket.number] = ticket
+
+    def ended(self, ticket: Ticket | None) -> None:
+        """The record says that the response has ended: its slot is free."""
+        if ticket is not None:
+            self.over.add(ticket.number)
+            if (left := self.left.pop(ticket.number, None)) is not None:
+                super()._leave(left)
 
     def connection(self, connection: int, now: float) -> ConnectionPlan:
         """At the session's time of the request that is coming."""
@@ -135,7 +154,7 @@ class Rerun:
             changed=lambda: server.settle(name),
             exchanges=lambda: server.sessions.get(name).journal,
         )
-        brain.moment = 0.0
+        brain.moment, brain.left, brain.over = 0.0, {}, set()
         core = server.sessions.reset(name, brain)
         core.decide = lambda request: brain.decide(self._as_before(request))
         self._brain = brain
@@ -259,6 +278,7 @@ class Rerun:
             peer.close()
             del self._peers[before.connection]
             await self._until(lambda: exchange.ended != "open", PATIENCE)
+        self._brain.ended(exchange.ticket)
         outcome.after = exchange.to_json(plan=False)
         if not done:
             self._told(outcome, f"it did not end within {PATIENCE:.0f} s")

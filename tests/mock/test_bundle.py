@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -342,6 +343,64 @@ def test_what_cannot_be_sent_again_is_said(session: Session, monkeypatch: pytest
     asyncio.run(Rerun(check(document), found.append).run())
     assert found[0].differences == ("it did not arrive: the connection ended before",)
     assert found[1].differences == ()
+
+
+FAULTS = [
+    {"kind": "cut", "at": "content[2]", "how": "rst"},
+    {"kind": "cut", "at": "content[1]"},
+    {"kind": "status", "status": 503},
+    {"kind": "dribble", "seconds": 0.05, "pieces": 5},
+    {"kind": "inter-token", "seconds": 0.01},
+    {"kind": "until-close"},
+    {"kind": "half-head"},
+    {"kind": "informational"},
+    {"kind": "no-done"},
+]
+
+
+async def _wild(host: str, port: int, name: str, rng: Random) -> None:
+    """A client that streams or not, keeps its connection or not, reads all or leaves early."""
+    for _ in range(6):
+        data = body(rng.choice("abc"), stream=rng.random() < 0.6)
+        head = f"POST /@{name}/v1/chat/completions HTTP/1.1\r\nhost: h\r\nconnection: close\r\n"
+        head += f"content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(head.encode() + data)
+            await (reader.readexactly(rng.randrange(1, 900)) if rng.random() < 0.3 else reader.read(-1))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        writer.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happened_happens_again(seed: int) -> None:
+    """Eight clients at once, few slots and a short queue, limits, faults by turns: every request is as before."""
+    rng = Random(seed)
+    rules = [
+        {
+            "name": name,
+            "match": {"contains": name},
+            "reply": {"text": "one two three four five six", "pacing": {"itl": 0.003}},
+            "faults": [[rng.choice(FAULTS)] if rng.random() < 0.6 else [] for _ in range(4)],
+            "after": "cycle",
+        }
+        for name in "abc"
+    ]
+    latency = {"itl": 0.002, "queue": 2, "jitter": 0.3}
+    with MockServer(max_concurrent=2, latency=latency, limits={"requests_per_minute": 40}) as server:
+        session = server.new_session().load({"seed": seed, "rules": rules})
+
+        async def all_of_them() -> None:
+            wild = (_wild(server.host, server.port, session.name, Random(f"{seed} {one}")) for one in range(8))
+            await asyncio.gather(*wild)
+
+        asyncio.run(all_of_them())
+        session.wait_for(48, 20)
+        outcomes = replayed(session)
+    assert len(outcomes) == 48
+    assert unlike(outcomes) == []
+    assert len({outcome.before.status for outcome in outcomes}) >= 3
 
 
 CHANCE = [{"kind": "status", "status": 500, "when": {"probability": 0.5}}]
