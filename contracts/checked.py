@@ -11,7 +11,7 @@ from contracts import baseline
 from contracts.adapters import subject
 from contracts.database import check as check_database
 from contracts.files import is_folder, readable, writable
-from contracts.law import laws
+from contracts.law import beginning
 
 
 def checked(options: argparse.Namespace, foreign: bool) -> baseline.Baseline | None:
@@ -41,9 +41,7 @@ def checked(options: argparse.Namespace, foreign: bool) -> baseline.Baseline | N
 
 def _of_side(name: str, sides: set[str]) -> None:
     """Raises `LookupError` unless a law that this command judges has that id, or one that begins so."""
-    found = [law for law in laws() if law.id.startswith(name.upper())]
-    if not found:
-        raise LookupError(f"no law's id begins with {name}; inferneo-contracts list shows all")
+    found = beginning(name)
     if not any(law.side in sides for law in found):
         side = found[0].side
         what = f"{found[0].id} is a {side} law" if len(found) == 1 else f"the laws {name.upper()}... are {side} laws"

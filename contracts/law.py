@@ -161,6 +161,19 @@ def laws(side: str | None = None) -> list[Law]:
     return [one for _, one in sorted(_LAWS.items()) if side in (None, one.side)]
 
 
+def beginning(name: str) -> list[Law]:
+    """The laws of that id, or whose ids begin so (any case). Raises `LookupError` that names the nearest."""
+    import difflib
+
+    known = laws()
+    found = [law for law in known if law.id.startswith(name.upper())]
+    if not found:
+        near = difflib.get_close_matches(name.upper(), [law.id for law in known], 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "inferneo-contracts list shows all"
+        raise LookupError(f"no law's id begins with {name}; {hint}")
+    return found
+
+
 def find(name: str) -> Law:
     """The law of that id (any case). Raises `LookupError` that names the nearest ids."""
     import difflib

@@ -35,6 +35,7 @@ class Check:
         examples: float = 1.0,
     ) -> None:
         """Judges the server at that URL, or that client. Raises `AssertionError`, `Unsupported`, `Unreachable`."""
+        __tracebackhide__ = True
         effort = Effort(seed, examples)
         if self.law.side == "server":
             target = connect(subject, Options(model=model, api_key=api_key, profile=profile))
@@ -51,6 +52,7 @@ class Check:
     def _judged(self, verdict: Verdict) -> None:
         from contracts.plugin import describe
 
+        __tracebackhide__ = True
         if verdict.word == "unsupported":
             raise Unsupported(f"{self.law.id} cannot be asked of {verdict.target}: {verdict.reason}")
         if verdict.word != "ok":

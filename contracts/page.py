@@ -37,10 +37,11 @@ def to_html(report: Report) -> str:
         f'<link rel="icon" href="data:,"><title>{escape(title)}</title><style>{style}</style></head><body>',
         f"<h1>{escape(title)}</h1>",
         *_heads(report),
-        *_filters(report),
     ]
-    shown = [v for v in report.of("live", "client", "recorded") if report.word(v) not in ("ok", "unsupported")]
+    kept = ("ok", "unsupported", "unjudged")
+    shown = [v for v in report.of("live", "client", "recorded") if report.word(v) not in kept]
     anchors = {(v["law"], v["where"], v["target"]): f"f{number}" for number, v in enumerate(shown, 1)}
+    parts += [*_broken(report, anchors), *_filters(report)]
     for name, side, where in SIDES:
         if columns := report.side(where):
             parts += _matrix(report, name, laws(side), columns, anchors)
@@ -69,6 +70,16 @@ def _heads(report: Report) -> Iterable[str]:
     yield "</ul>"
     alarms += [f"recorded {one['server']}: {one['text']}" for one in report.surprises]
     yield from (f'<p class="alarm">{escape(line)}</p>' for line in alarms)
+
+
+def _broken(report: Report, anchors: dict[tuple[str, str, str], str]) -> Iterable[str]:
+    """What is red, as links, before anything else."""
+    if red := report.red():
+        yield '<ul class="red">'
+        for v in red:
+            where = f'{escape(find(v["law"]).title)} <span class="soft">on {escape(report.name(v["target"]))}</span>'
+            yield f'<li><a href="#{anchors[v["law"], v["where"], v["target"]]}">{v["law"]}</a> {where}</li>'
+        yield "</ul>"
 
 
 def _filters(report: Report) -> Iterable[str]:

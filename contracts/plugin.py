@@ -110,11 +110,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     value = config.getoption
+    from contracts.law import beginning
+    from contracts.profile import profile
+    from contracts.wire import parse_url
+
     started = time.monotonic()
     try:
         budget = parse_budget(value("--inferneo-budget") or USUAL)
         capabilities = tuple(parse_capability(one) for one in value("--inferneo-capability"))
-    except ValueError as error:
+        for name in value("--inferneo-law"):
+            beginning(name)
+        if value("--inferneo-profile"):
+            profile(value("--inferneo-profile"))
+        for url in value("--inferneo-url"):
+            parse_url(url)
+    except (ValueError, LookupError) as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[RUN] = Run(
         Options(

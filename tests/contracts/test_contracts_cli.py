@@ -58,6 +58,10 @@ def test_a_broken_law_is_exit_1(capfd: pytest.CaptureFixture[str], tmp_path: Pat
         (["run", "localhost:8000"], "'localhost:8000' is no base URL; expected http://HOST:PORT"),
         (["run", "http://127.0.0.1:9", "--budget", "soon"], "'soon' is no budget; expected a time like 60s, 5m or 1h"),
         (["run", "http://127.0.0.1:9", "--law", "X-1"], "no law's id begins with X-1"),
+        (
+            ["run", "http://127.0.0.1:9", "--law", "S-FRME-03"],
+            "no law's id begins with S-FRME-03; did you mean S-FRAME-03",
+        ),
         (["run", "--target", "/no/such/file.toml"], "/no/such/file.toml"),
         (["explain", "S-FRME-03"], "did you mean S-FRAME-"),
         (["run", "http://127.0.0.1:9", "-n", "many"], "-n 'many' is no number of processes; expected auto, 1, 2"),
