@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.bench import Bench, Scene, bytes_of, rule
 from contracts.client_domains import ENDPOINTS, LEGALS, SAID, Faulty, Said, replies
 from contracts.domains import Domain
-from contracts.law import expect, law
+from contracts.law import Vacuous, expect, law
 from contracts.oracle import read_events
 
 SOURCE = "laws.md 24-27, 41, 42; HTML standard, 9.2.6"
@@ -21,6 +21,12 @@ def whole(scene: Scene, text: str) -> None:
     outcome = scene.outcome
     expect(outcome.problem is None, f"the text {text!r}", outcome.problem)
     expect(outcome.text == text, f"the text {text!r}", outcome.text)
+
+
+def readable(scene: Scene, text: str) -> None:
+    """`Vacuous` where the plain text, without anything else, is not read: C-READ-01 and C-READ-02 say so."""
+    if scene.outcome.problem is not None or scene.outcome.text != text:
+        raise Vacuous("the plain text is not read (C-READ-01 and C-READ-02 judge that)")
 
 
 @law("C-READ-01", over=SAID, source=SOURCE)
@@ -38,7 +44,10 @@ def a_stream_is_read(bench: Bench, case: Said) -> None:
 @law("C-READ-03", over=LEGALS, examples=40, source=SOURCE)
 def legal_forms_do_not_count(bench: Bench, case: Faulty) -> None:
     """However a stream is legally framed (line ends, comments, slices, chunks, trailers, 1xx), the text is the same."""
-    whole(bench.play(rule(case.text, case.fault), what=case.what, stream=True), case.text)
+    scene = bench.play(rule(case.text, case.fault), what=case.what, stream=True)
+    if scene.outcome.text != case.text or scene.outcome.problem is not None:
+        readable(bench.play(rule(case.text), what=case.what, stream=True), case.text)
+    whole(scene, case.text)
 
 
 SLICES: Domain[tuple[Said, int]] = Domain(
@@ -51,6 +60,7 @@ def any_split_gives_the_same_events(bench: Bench, case: tuple[Said, int]) -> Non
     """In slices of any size, down to one byte, the bytes of a stream give the same pieces as at once."""
     said, size = case
     at_once = bench.play(rule(said.text), what=said.what, stream=True)
+    readable(at_once, said.text)
     sliced = bench.play(rule(said.text, {"kind": "slice", "bytes": size}), what=said.what, stream=True)
     whole(sliced, said.text)
     expect(
@@ -62,6 +72,7 @@ def any_split_gives_the_same_events(bench: Bench, case: tuple[Said, int]) -> Non
 def the_client_reads_what_the_oracle_reads(bench: Bench, case: Said) -> None:
     """The pieces of the client are the pieces that the oracle reads out of the bytes that the fake sent."""
     scene = bench.play(rule(case.text), what=case.what, stream=True, seen=1)
+    readable(scene, case.text)
     pieces = []
     for event in read_events(bytes_of(scene.journal[-1])):
         if event.data != "[DONE]":
@@ -76,7 +87,7 @@ def the_fields_are_those_of_the_document(bench: Bench, case: Said) -> None:
     """id, object, created, model and usage of an answer are those of the JSON document, field by field."""
     scene = bench.play(rule(case.text), what=case.what, seen=1)
     document = json.loads(bytes_of(scene.journal[-1]))
-    whole(scene, case.text)
+    readable(scene, case.text)
     for name in ("id", "object", "created", "model"):
         expect(
             scene.outcome.values.get(name) == document.get(name), f"{name} {document.get(name)!r}", scene.outcome.values

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .catalogue import SERVERS
-from .clients import CLIENTS
+from .client_catalogue import CLIENTS
 
 Line = dict[str, Any]
 

@@ -10,7 +10,7 @@ from contracts.adapters import subject
 from contracts.judge import Effort
 from contracts.mock import Door, MockProcess
 
-from .clients import CLIENTS
+from .client_catalogue import CLIENTS
 from .judging import judge_client, judged_client
 from .run_servers import tell
 from .wrong_client import WrongClient

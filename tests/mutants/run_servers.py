@@ -17,7 +17,7 @@ from contracts.judge import Effort
 from contracts.law import laws
 
 from .catalogue import SERVERS
-from .clients import CLIENTS
+from .client_catalogue import CLIENTS
 from .judging import judge_server, judged
 from .mutant import HERE, Mutant
 from .wrong_client import WrongClient

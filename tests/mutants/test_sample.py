@@ -10,7 +10,7 @@ from contracts.judge import Effort
 from contracts.law import find, laws
 
 from .catalogue import SERVERS
-from .clients import CLIENTS
+from .client_catalogue import CLIENTS
 from .judging import judge_server
 from .mutant import Mutant, consequences
 from .wrong_client import WrongClient

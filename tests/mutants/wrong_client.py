@@ -23,7 +23,8 @@ Wire: TypeAlias = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class WrongClient:
-    """`defect` in a sentence; `red` must turn red. `twin`: it is known as the sync form of our client."""
+    """`defect` in a sentence; `red` must turn red. `twin`: it is known as the sync form of our client. `asynchronous`:
+    it is made of the other form, whose wire is not bent."""
 
     name: str
     defect: str
@@ -35,6 +36,7 @@ class WrongClient:
     settings: dict[str, Any] = field(default_factory=dict)
     twin: bool = False
     tries: float = 1.0
+    asynchronous: bool = False
 
     @property
     def consequences(self) -> frozenset[str]:
@@ -65,10 +67,9 @@ def transport(wire: Wire) -> Any:
 class WrongSubject:
     """The subject of a wrong client."""
 
-    abilities = InferneoSubject(False).abilities
-
     def __init__(self, wrong: WrongClient) -> None:
         self.wrong = wrong
+        self.abilities = InferneoSubject(wrong.asynchronous).abilities
         self.name = "inferneo" if wrong.twin else f"wrong-{wrong.name}"
 
     def do(self, task: Task) -> list[Outcome]:
@@ -77,6 +78,8 @@ class WrongSubject:
 
         wrong = self.wrong
         told = wrong.task(task) if wrong.task else task
+        if wrong.asynchronous:
+            return self._edited(told, InferneoSubject(True).do(told))
         settings = {**InferneoSubject(False)._settings(told), **wrong.settings}
         if wrong.wire:
             settings["transport"] = transport(wrong.wire)
@@ -89,6 +92,13 @@ class WrongSubject:
                     one = Outcome((*one.pieces, *more.pieces), more.finish, more.values, more.problem, one.seconds)
                 outcomes.append(wrong.outcome(told, one, outcomes) if wrong.outcome else one)
         return outcomes
+
+    def _edited(self, told: Task, done: list[Outcome]) -> list[Outcome]:
+        """What its user sees."""
+        found: list[Outcome] = []
+        for one in done:
+            found.append(self.wrong.outcome(told, one, found) if self.wrong.outcome else one)
+        return found
 
 
 class Pieces:
