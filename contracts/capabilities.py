@@ -157,6 +157,13 @@ def _json_mode(target: Target) -> tuple[bool, str]:
     return _ask(True, messages=words, response_format={"type": "json_object"}, max_tokens=128)(target)
 
 
+def _json_schema(target: Target) -> tuple[bool, str]:
+    words = [{"role": "user", "content": "Answer in JSON with the key answer."}]
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    return _ask(True, messages=words, response_format=form, max_tokens=128)(target)
+
+
 def embedder(target: Target) -> str | None:
     """The first of the target's own and its first listed models that gives embeddings; None when none does.
 
@@ -281,6 +288,7 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "system": _system,
     "tools": _tools,
     "json_mode": _json_mode,
+    "json_schema": _json_schema,
     "embeddings": _embeddings,
     "base64": _base64,
     "dimensions": _dimensions,

@@ -102,7 +102,7 @@ def stopping(target: Target, case: Stopped) -> tuple[str, str, Call]:
     return first.text, stop, case.call.with_(stop=stop)
 
 
-@law("S-LIMIT-04", over=STOPPED, needs=STOP, source="laws.md 15")
+@law("S-LIMIT-04", over=STOPPED, needs={"stop"}, source="laws.md 15")
 def a_stop_string_is_not_in_the_text(target: Target, case: Stopped) -> None:
     """No stop string occurs in the answer, whole or streamed."""
     _, stop, call = stopping(target, case)

@@ -204,3 +204,24 @@ def a_json_stream_joins_to_the_answer(target: Target, call: Call) -> None:
         if read(target.send(plain)).texts != read(target.send(plain.with_(stream=True))).texts:
             raise Vacuous("no stream joins to its answer (S-SAME-01 judges that)")
     expect(settled(whole.texts) == settled(streamed.texts), f"the same text: {whole.texts}", streamed.texts)
+
+
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
+SCHEMA |= {"required": ["city", "days"], "additionalProperties": False}
+
+
+@law("S-JSON-03", over=JSON_CALLS, needs={"json_schema"}, examples=4, live=True, borne=BORNE, source=SOURCE)
+def a_json_answer_fits_its_schema(target: Target, call: Call) -> None:
+    """With response_format json_schema the text of an answer that is not cut is JSON that fits the schema."""
+    asked = {"type": "json_schema", "json_schema": {"name": "trip", "strict": True, "schema": SCHEMA}}
+    for choice in choices(answer(target.send(call.with_(response_format=asked)))):
+        if choice.get("finish_reason") == "length":
+            raise Vacuous("max_tokens cut the answer")
+        text = piece(choice)
+        if not _is_object(text):
+            as_object = choices(answer(target.send(call)))
+            if as_object and not _is_object(piece(as_object[0])):
+                raise Vacuous("response_format is ignored (S-JSON-01 judges that)")
+        expect(_is_object(text), "a text that is a JSON object", text)
+        errors = [error.message for error in Draft202012Validator(SCHEMA).iter_errors(json.loads(text))]
+        expect(not errors, "JSON that fits the schema", f"{text}: {errors}")

@@ -13,7 +13,7 @@ from stranger import Stranger, serving
 from contracts import wire
 from contracts.connect import Unreachable, connect
 from contracts.judge import Effort, judge
-from contracts.law import laws
+from contracts.law import find, laws
 from contracts.options import Options
 
 
@@ -156,3 +156,33 @@ def test_what_users_leave_at_the_end_of_a_url_is_taken_off(end: str) -> None:
     """The base is the same, and a path before it stays."""
     assert wire.parse_url(f"http://127.0.0.1:8000{end}").url == "http://127.0.0.1:8000"
     assert wire.parse_url(f"http://127.0.0.1:8000/openai{end}").url == "http://127.0.0.1:8000/openai"
+
+
+class Embeds(Stranger):
+    """A server of embeddings alone."""
+
+    chats = False
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        """A vector, or nothing here; a picky one knows the chat's path and answers none of the judge's questions."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        vector = {"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}
+        if self.path == "/v1/embeddings":
+            self.answer(200, {"object": "list", "data": [vector], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
+        elif self.path == "/v1/chat/completions" and self.chats:
+            self.answer(404, self.refusal(404, "no answer was made for this question"))
+        else:
+            self.answer(404, self.refusal(404, f"nothing at {self.path}"))
+
+
+class Picky(Embeds):
+    """A fake whose answers match no question of the judge."""
+
+    chats = True
+
+
+@pytest.mark.parametrize(("kind", "word"), [(Embeds, "unsupported"), (Picky, "failed")])
+def test_a_server_of_embeddings_is_told_from_one_that_does_not_answer(kind: type[Stranger], word: str) -> None:
+    """The one has no model that generates; of the other nothing was judged, and that is said."""
+    with serving(kind) as url:
+        assert judge(find("S-MODEL-07"), connect(url, Options()), Effort()).word == word

@@ -209,6 +209,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     mutant("none-is-auto", "tool_choice none is taken and ignored.", _forced, "S-TOOL-06"),
     mutant("json-mode-ignored", "json_object is taken and ignored.", _asked_without("response_format"), "S-JSON-01"),
+    mutant(
+        "schema-ignored",
+        "json_schema is taken for json_object.",
+        lambda t: (
+            t.asked(response_format={"type": "json_object"}).plan
+            if "json_schema" in str(t.body.get("response_format"))
+            else t.plan
+        ),
+        "S-JSON-03",
+    ),
     mutant("json-streamed-otherwise", "JSON is streamed in capitals.", texts(_shouts_json, "stream"), "S-JSON-02"),
     mutant(
         "vector-object", "An embedding calls itself vector.", _each(lambda i: i.update(object="vector")), "S-EMBED-01"
