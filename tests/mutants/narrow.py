@@ -407,6 +407,11 @@ def _works_for_nobody(turn: Turn) -> Plan:
     return turn.plan
 
 
+def _cold(turn: Turn) -> Plan:
+    hot = turn.generates and turn.body.get("temperature") == 2
+    return turn.asked(temperature=0, seed=...).plan if hot else turn.plan
+
+
 def _only_lists(turn: Turn) -> Plan:
     asked = turn.request.method == "POST" and turn.request.path.startswith("/v1")
     return reply(404, {"error": {"message": "the model does not exist"}}) if asked else turn.plan
@@ -455,6 +460,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "S-LIMIT-07",
     ),
     mutant("list-of-one-stop", "A list of one stop string changes the text.", texts(_list_of_one), "S-LIMIT-08"),
+    mutant("always-cold", "A temperature of 2 is taken and ignored.", _cold, "S-FIELD-06", tries=4.0),
     mutant(
         "huge-limit-hangs-up",
         "A huge max_tokens ends the connection.",
