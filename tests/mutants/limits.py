@@ -186,7 +186,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("always-stop", "finish_reason is always stop.", _always_stop, "S-LIMIT-02"),
     mutant("one-token-refused", "max_tokens 1 is refused.", _refuses("max_tokens", 1), "S-LIMIT-03"),
     mutant("stop-ignored", "Stop strings are taken and ignored.", _unstopped, "S-LIMIT-04"),
-    mutant("stop-included", "The stop string is part of the text.", texts(_with_stop), "S-LIMIT-04", "S-LIMIT-05"),
+    mutant("stop-included", "The stop string is part of the text.", texts(_with_stop), "S-LIMIT-04"),
     mutant("stops-too-early", "One character too many is cut before a stop string.", texts(_one_less), "S-LIMIT-05"),
     mutant("stop-called-length", "A text that a stop string ended says length.", whole(_no_stop), "S-LIMIT-06"),
     mutant("stream-does-not-stop", "A stream ignores stop strings.", _unstopped_stream, "S-LIMIT-07"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
-import unicodedata
 from typing import Any
 
 from mockserver.plan import Plan, Wait
@@ -32,10 +30,6 @@ PROBED = ("Say hello", "Count to ten:")
 
 def _key(turn: Turn) -> str:
     return str(turn.prompt)
-
-
-def _moody(text: str, turn: Turn) -> str:
-    return text if turn.prompt in PROBED or turn.body.get("stream") else f"{text} {random.random()}"
 
 
 def _if(holds: Any) -> Change:
@@ -170,14 +164,6 @@ def _half(one: Doc) -> None:
     holder[key] = "\ud83d" + holder[key]
 
 
-def _composed(text: str, turn: Turn) -> str:
-    return unicodedata.normalize("NFKC", text) if turn.body.get("echo") else text
-
-
-def _visible(text: str, turn: Turn) -> str:
-    return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf")) if turn.body.get("echo") else text
-
-
 def _after_big(turn: Turn, said: str) -> str:
     if turn.memory.pop("big", False) and "last" in turn.memory:
         return str(turn.memory["last"])
@@ -192,16 +178,6 @@ def _after_a_big_one(turn: Turn) -> Plan:
     return _renamed(_after_big)(turn)
 
 
-def _no_system(turn: Turn) -> Plan:
-    messages = turn.body.get("messages")
-    found = (
-        turn.chat
-        and isinstance(messages, list)
-        and any(isinstance(m, dict) and m.get("role") == "system" for m in messages)
-    )
-    return oops(400, "the chat template takes no system message") if found else turn.plan
-
-
 def _ghost(document: Doc, turn: Turn) -> Doc:
     return {**document, "data": [{**document["data"][0], "id": "ghost"}, *document["data"]]}
 
@@ -211,15 +187,7 @@ def _no_generation(turn: Turn) -> Plan:
     return reply(404, {"error": {"message": "the model does not exist"}}) if turn.generates else plan
 
 
-def _seen_before(turn: Turn) -> bool:
-    seen: set[str] = turn.memory.setdefault("seen", set())
-    known = _key(turn) in seen
-    seen.add(_key(turn))
-    return known and turn.prompt not in PROBED and not turn.streams
-
-
 MUTANTS: tuple[Mutant, ...] = (
-    mutant("moody", "Some prompts get another text each time, at temperature 0.", texts(_moody, "whole"), "S-SAME-02"),
     mutant("n-one-is-special", "n=1 gives another text than no n.", _if(lambda t: t.body.get("n") == 1), "S-SAME-03"),
     mutant("order-of-keys", "The order of the keys changes the text.", _if(_first_key), "S-SAME-04"),
     mutant("escapes-are-kept", "A request with escapes gets another text.", _if(_escaped), "S-SAME-05"),
@@ -234,9 +202,6 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("null-is-a-word", "stop: null changes the text.", _if(_nulls), "S-SAME-11"),
     mutant("chunked-is-another", "A request in chunks gets another text.", _if(_chunked), "S-SAME-12"),
     mutant("query-is-obeyed", "Parameters of the query string are obeyed.", _query, "S-SAME-14"),
-    mutant(
-        "cache-of-prompts", "A prompt that was seen before gets a text of the cache.", _if(_seen_before), "S-SAME-01"
-    ),
     mutant("id-of-the-request", "The id is a hash of the request.", _renamed(_of_request), "S-ID-02"),
     mutant("ids-come-again", "Ids come again after fifty answers.", _renamed(_every_fifty), "S-ID-01"),
     mutant("bare-id", "The id does not say its kind (transformers serve).", _renamed(_bare), "S-ID-05"),
@@ -255,8 +220,6 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("no-nul", "A prompt with NUL is refused.", _nul, "S-UNI-01"),
     mutant("no-emoji", "A prompt with characters beyond the basic plane is refused.", _astral, "S-UNI-01"),
     mutant("half-a-character", "A text begins with half a surrogate pair.", choice(_half), "S-UNI-02"),
-    mutant("normalises-the-echo", "An echo is normalised.", texts(_composed), "S-UNI-04", tries=6.0),
-    mutant("eats-the-invisible", "An echo has lost its invisible characters.", texts(_visible), "S-UNI-04", tries=6.0),
     mutant(
         "id-after-a-big-one",
         "After a big request the id of before comes again.",
@@ -265,11 +228,11 @@ MUTANTS: tuple[Mutant, ...] = (
         tries=8.0,
     ),
     mutant(
-        "no-system-message",
-        "A system message is refused (a chat template that raises).",
-        _no_system,
-        "S-PLAIN-01",
-        tries=4.0,
+        "echo-loses-a-letter",
+        "An echo has lost its first character.",
+        texts(lambda text, t: text[1:] if t.body.get("echo") else text),
+        "S-UNI-04",
+        tries=6.0,
     ),
     mutant("lists-a-ghost", "The first model of the list does not answer.", _no_generation, "S-MODEL-07"),
 )
