@@ -103,10 +103,10 @@ def ends_within(response: Any, seconds: float) -> bool:
         return True
     if isinstance(sock, ssl.SSLSocket) or not any(last.startswith(rest) for last in LAST_CHUNK):
         return False
-    sock.settimeout(seconds)
     try:
+        sock.settimeout(seconds)
         return rest + sock.recv(64, socket.MSG_PEEK) in LAST_CHUNK
-    except OSError:
+    except OSError:  # nothing came in time, or the library has closed the connection already
         return False
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from inferneo import _http
@@ -113,13 +114,11 @@ class Wire:
     async def drain(self, reply: Reply, segments: AsyncIterator[bytes]) -> None:
         """Read what is there of the rest of a finished stream, so that the connection can be used again."""
         reply.bounds.read.again(DRAIN)
-        try:
+        with suppress(Exception):  # the answer is whole, whatever becomes of the connection
             async with asyncio.timeout(DRAIN):
                 async for _ in segments:
                     if reply.bounds.read.left() <= 0:
                         break
-        except Exception:
-            await self.free(reply)
         await self.free(reply)
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from inferneo import _http
@@ -87,20 +88,18 @@ class Wire:
 
     def drain(self, reply: Reply, segments: Iterator[bytes]) -> None:
         """Read what is there of the rest of a finished stream, so that the connection can be used again."""
-        if reply.ours:
-            reply.bounds.read.again(DRAIN)
-            try:
+        with suppress(Exception):  # the answer is whole, whatever becomes of the connection
+            if reply.ours:
+                reply.bounds.read.again(DRAIN)
                 for _ in segments:
                     if reply.bounds.read.left() <= 0:
                         break
-            except Exception:
-                self.free(reply)
-        else:
-            from inferneo._net import ends_within
+            else:
+                from inferneo._net import ends_within
 
-            if ends_within(reply.response, DRAIN):
-                for _ in segments:
-                    pass
+                if ends_within(reply.response, DRAIN):
+                    for _ in segments:
+                        pass
         self.free(reply)
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ from inferneo._http import library
 
 M: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
 COMMENTS: list[Step] = [{"raw": one_chunk(b": ping\n\n")}, {"wait_s": 0.1}] * 30
+CLOSING = EVENT_HEAD.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")
 ONCE = [{"raw": EVENT_HEAD + chunked(HELLO)}, KEEP]
 CASES = [
     ok("whole", ONCE, expect={"reuse": True}),
@@ -40,6 +41,7 @@ CASES = [
     ok("stall-after-done", [*open_stream(HELLO), {"end": "stall"}], expect={"max_s": 3}, limit=8),
     ok("unasked", [{"raw": EVENT_HEAD + chunked(HELLO) + UNASKED}, KEEP], GOOD, expect=NEXT),
     ok("retried", plain(503, BUSY, "retry-after-ms: 1"), stream(HELLO), retries=1, expect={"attempts": 2}),
+    ok("closes-without-done", [{"raw": CLOSING + chunked(HELLO.removesuffix(b"data: [DONE]\n\n"))}, FIN]),
     fails("cut", "truncated", [*open_stream(HEL), FIN], expect={"partial": "Hel"}),
     fails("idle", "timeout", [*open_stream(HEL), *COMMENTS], expect={"partial": "Hel", "phase": "idle"}, limit=0.4),
     fails("status", "status", plain(400, BUSY), expect={"status": 400}),
