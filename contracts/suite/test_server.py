@@ -17,10 +17,8 @@ from contracts.restart import fatal, killer, lost, restart
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     options = metafunc.config.stash[RUN].options
     chosen = in_order([law for law in laws("server") if options.wants(law)])
-    # Where laws are handed out to several processes by group, one process judges all of a server.
-    grouped = metafunc.config.pluginmanager.hasplugin("xdist")
-    marks = {url: [pytest.mark.xdist_group(url)] if grouped else [] for url in options.urls}
-    pairs = [pytest.param(url, law, id=f"{law.id}-{url}", marks=marks[url]) for url in options.urls for law in chosen]
+    # contracts.schedule reads these ids.
+    pairs = [pytest.param(url, law, id=f"{law.id}-{url}") for url in options.urls for law in chosen]
     metafunc.parametrize(("url", "law"), pairs)
 
 
