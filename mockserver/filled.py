@@ -8,17 +8,24 @@ creation, and what goes over the wire is one replacement away.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from dataclasses import dataclass
+from typing import overload
 
 from mockserver.flow import CREATED, ID
 from mockserver.lower import Framer
 from mockserver.plan import Body, End, Ending, Head, Plan, Step
 
-if TYPE_CHECKING:
-    from mockserver.model.prepared import Account
-
 END = End()
 """The ending of every answer as it was filled; a fault puts another in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an answer costs: the tokens of its prompt (and the prompt itself), and those of all its choices."""
+
+    prompt_tokens: int
+    tokens: int
+    prompt: str = ""
 
 
 class Blank:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from mockserver.filled import Account
 from mockserver.model import keys as keys_
 from mockserver.model import limits as limits_
 from mockserver.model.answer import with_headers
@@ -18,7 +19,6 @@ from mockserver.model.keys import Key
 from mockserver.model.latency import INSTANT, Full, Latency, Load, Turn, cached_tokens, pace
 from mockserver.model.latency import enter as take_turn
 from mockserver.model.limits import NO_LIMITS, Limits, Meter
-from mockserver.model.prepared import Account
 from mockserver.model.profile import Profile
 from mockserver.model.refuse import refuse
 from mockserver.plan import Head, Headers, Plan

@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
+from mockserver.filled import Account
 from mockserver.flow import Flow
 from mockserver.model import ask, generate, latency, pages, recorded, render, route, scripted
 from mockserver.model.frames import SOCKET
 from mockserver.model.models_list import Models
-from mockserver.model.prepared import HOLES, Account, Prepared, prepare
+from mockserver.model.prepared import HOLES, Prepared, prepare
 from mockserver.model.profile import Profile, load_profile
 from mockserver.model.refuse import refuse
 from mockserver.model.status import Status

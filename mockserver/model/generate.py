@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 
+from mockserver.filled import Account
 from mockserver.model import logprobs, prompt, structured, tools
 from mockserver.model.ask import Ask
 from mockserver.model.model import Choice, complete, speak
 from mockserver.model.models_list import Models
-from mockserver.model.prepared import Account
 from mockserver.model.profile import Profile
 from mockserver.model.prompt import Prompt
 from mockserver.model.refuse import refuse

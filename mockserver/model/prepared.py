@@ -8,20 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mockserver.filled import Blank, Filled
+from mockserver.filled import Account, Blank, Filled
 from mockserver.flow import CREATED, ID, Flow, Layout
 from mockserver.plan import Body, Head, Headers, Plan
 
 HOLES = {"id": ID, "created": CREATED}
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What an answer costs: the tokens of its prompt (and the prompt itself), and those of all its choices."""
-
-    prompt_tokens: int
-    tokens: int
-    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

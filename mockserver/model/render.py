@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from mockserver.filled import Account
 from mockserver.flow import ID
 from mockserver.model.model import Choice
-from mockserver.model.prepared import Account
 from mockserver.model.profile import Profile, Shape
 from mockserver.model.refuse import respond
 from mockserver.plan import Body, Head, Headers, Plan

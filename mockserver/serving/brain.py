@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from mockserver.connection import ORDERLY, ConnectionPlan
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
+from mockserver.filled import Account
 from mockserver.model.admission import Books, Pass, Terms, admit, leave, serve
 from mockserver.model.admission import changed as changed_terms
 from mockserver.model.admission import moved as moved_books
@@ -28,7 +29,6 @@ from mockserver.model.keys import Key, check
 from mockserver.model.latency import INSTANT, Latency
 from mockserver.model.limits import NO_LIMITS, Limits
 from mockserver.model.metrics import Metrics
-from mockserver.model.prepared import Account
 from mockserver.model.profile import Profile, compile_profile, read_profile
 from mockserver.model.recorded import find
 from mockserver.model.status import Health, Status

@@ -13,12 +13,11 @@ from functools import lru_cache
 from itertools import accumulate, pairwise, repeat
 from operator import add
 
-from mockserver.filled import Filled
+from mockserver.filled import Account, Filled
 from mockserver.flow import Flow, Layout
 from mockserver.lower import Framer, lower_steps
 from mockserver.model.frames import SOCKET, Frames
 from mockserver.model.metrics import BUCKETS, WINDOW, Metrics, Series
-from mockserver.model.prepared import Account
 from mockserver.plan import Body, Plan, Raw, Repeat, Wait
 from mockserver.record.journal import Exchange
 

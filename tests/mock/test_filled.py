@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.filled import Blank, Filled
+from mockserver.filled import Account, Blank, Filled
 from mockserver.flow import CREATED, ID
 from mockserver.lower import lower
-from mockserver.model.prepared import Account, prepare
+from mockserver.model.prepared import prepare
 from mockserver.plan import Body, Head, Plan, Raw
 from mockserver.plan_json import plan_to_json
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockserver.filled import Account
 from mockserver.flow import Flow, Layout
 from mockserver.model.metrics import Metrics
-from mockserver.model.prepared import Account
 from mockserver.plan import Head, Plan
 from mockserver.record.journal import Exchange
 from mockserver.request import Request
