@@ -141,18 +141,27 @@ def _first_model(target: Target) -> str:
         return _guessed_model(target, exchange)
     for name in ids[:TRIED]:
         for path in GENERATING:
-            try:
-                if target.send(_plain(name, path), LOADING).status == 200:
-                    return name
-            except Unsupported:
-                continue
-            except NoAnswer as error:
-                if error.how == "timeout":
-                    raise Unreachable(
-                        f"cannot judge {target.url}: it lists {name!r} and does not answer a plain request for it "
-                        f"within {LOADING:g} s; wait until it is ready, or give another --model"
-                    ) from error
+            answer = _tried(target, name, path)
+            if answer is not None and answer.status == 200:
+                return name
     return ids[0]
+
+
+def _tried(target: Target, name: str, path: str) -> Exchange | None:
+    """What a plain request for that model got; None where that was nothing. Raises `Unreachable` where it waits for
+    ever: the next name would wait as long.
+    """
+    try:
+        return target.send(_plain(name, path), LOADING)
+    except Unsupported:
+        return None
+    except NoAnswer as error:
+        if error.how == "timeout":
+            raise Unreachable(
+                f"cannot judge {target.url}: it does not answer a plain request for the model {name!r} within "
+                f"{LOADING:g} s; wait until it is ready, or give another --model"
+            ) from error
+        return None
 
 
 def _guessed_model(target: Target, models: Exchange) -> str:
@@ -164,9 +173,8 @@ def _guessed_model(target: Target, models: Exchange) -> str:
     names = list(USUAL) if models.status not in (401, 403) else []
     for name in names:
         for path in GENERATING:
-            try:
-                exchange = target.send(_plain(name, path), LOADING)
-            except (NoAnswer, Unsupported):
+            exchange = _tried(target, name, path)
+            if exchange is None:
                 continue
             if exchange.status == 200 and isinstance(exchange.document, dict) and "choices" in exchange.document:
                 return name

@@ -156,13 +156,19 @@ class Socket:
         self.connection.buffer = found[1]
         return found[0]
 
-    def message(self) -> bytes:
-        """The next whole message, pings answered. Raises `Breach` where none comes."""
+    def message(self, until: float | None = None) -> bytes:
+        """The next whole message, pings answered. Raises `Breach` where none comes in time: until that moment of the
+        monotonic clock, else within the target's time.
+        """
+        until = time.monotonic() + self.target.timeout if until is None else until
         data = b""
         while True:
-            came = self.next()
+            left = until - time.monotonic()
+            came = self.next(left) if left > 0 else None
             if came is None:
-                raise Breach("a message", f"none; the connection ended by {self.ended}" if self.ended else "none")
+                raise Breach(
+                    "a message", f"none; the connection ended by {self.ended}" if self.ended else "none in time"
+                )
             if came.opcode == PING:
                 self.write(frame(PONG, came.data))
             elif came.opcode == CLOSE:
@@ -173,11 +179,17 @@ class Socket:
                     return data
 
     def answer(self) -> list[dict[str, Any]]:
-        """The messages of one answer: to the one in which all choices have finished, or which is no chunk."""
+        """The messages of one answer: to the one in which all choices have finished, or which is no chunk.
+
+        Raises `Breach` where there is no such one within the target's time, however many come.
+        """
+        until = time.monotonic() + self.target.timeout
         found: list[dict[str, Any]] = []
         open_choices: set[Any] = set()
         while True:
-            data = self.message()
+            if found and time.monotonic() > until:
+                raise Breach("an answer that ends", f"{len(found)} messages in {self.target.timeout:g} s, and no end")
+            data = self.message(until)
             try:
                 document = json.loads(data)
             except ValueError:

@@ -67,7 +67,7 @@ class ProcessSubject:
             raise OSError(f"{self.name} wrote nothing for {within:g} s, so it was ended") from None
 
     def do(self, task: Task) -> list[Outcome]:
-        """The task in the child; one that ended or was ended in an earlier task is started again."""
+        """The task in the child; one that ended in an earlier task, or was ended, is started again."""
         if self.process.poll() is not None:
             self.close()
             self._start()
@@ -81,7 +81,13 @@ class ProcessSubject:
         line = self._line(self.patience + own)
         if not line:
             raise OSError(f"{self.name} ended in the middle of a task")
-        return _outcomes(self.name, line, task.times)
+        try:
+            return _outcomes(self.name, line, task.times)
+        except ValueError:
+            # What it still writes of this task would be read as the outcome of the next.
+            self.process.kill()
+            self.close()
+            raise
 
     def close(self) -> None:
         """Ends the child."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from hypothesis import strategies as st
@@ -91,10 +92,13 @@ def answers(socket: Socket, target: Target, after: str) -> list[dict[str, Any]]:
 
 
 def next_but_data(socket: Socket) -> Any:
-    """The next frame that is no message and no ping."""
-    while (came := socket.next()) is not None and came.opcode in (0, 1, 2, PING):
-        pass
-    return came
+    """The next frame that is no message and no ping; None where the connection ends, or none comes in time."""
+    until = time.monotonic() + socket.target.timeout
+    while (left := until - time.monotonic()) > 0:
+        came = socket.next(left)
+        if came is None or came.opcode not in (0, 1, 2, PING):
+            return came
+    return None
 
 
 @law("S-WS-01", over=PATHS, needs=NEEDS, examples=2, live=True, source="RFC 6455, 4.2.2")
@@ -329,7 +333,8 @@ def a_ping_message_keeps_a_socket(target: Target, path: str) -> None:
     with opened(target, path) as socket:
         socket.say({"type": "ping"})
         socket.say(plain(target, path))
-        while "choices" not in (document := json_of(socket.message())):
+        until = time.monotonic() + target.timeout
+        while not (isinstance(document := json_of(socket.message(until)), dict) and "choices" in document):
             expect(not is_error_body(document), "no error for a ping message", document)
 
 

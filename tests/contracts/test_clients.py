@@ -114,6 +114,20 @@ def test_a_child_that_died_is_started_again(tmp_path: Path) -> None:
         child.close()
 
 
+def test_what_a_child_still_says_is_no_outcome_of_the_next_task(tmp_path: Path) -> None:
+    """A line too much is told once; the task after it gets its own outcome, not the late one."""
+    file = tmp_path / "child.py"
+    say = "print(json.dumps({'outcomes': [{'pieces': [json.loads(line)['text']]}]}), flush=True)"
+    file.write_text(CHILD % f"('noise' in line and print('noise', flush=True)); {say}")
+    child = ProcessSubject(f"{sys.executable} {file}")
+    try:
+        with pytest.raises(ValueError, match="odd wrote 'noise"):
+            child.do(Task("http://127.0.0.1:9", text="noise"))
+        assert child.do(Task("http://127.0.0.1:9", text="mine"))[0].text == "mine"
+    finally:
+        child.close()
+
+
 def test_a_command_is_meant_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite runs in another folder: a relative path still leads to the user's file."""
     (tmp_path / "mine.py").write_text(

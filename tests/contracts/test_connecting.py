@@ -100,6 +100,23 @@ def test_what_cannot_be_judged_is_told(kind: type[Stranger], told: str) -> None:
     assert told in str(caught.value)
 
 
+class Slow(Unlisted):
+    """A server without a list that does not answer a request for a model."""
+
+    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        """Nothing, until the caller has gone."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.rfile.read(1)
+        self.close_connection = True
+
+
+def test_one_name_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not answer the first guess is not asked for the others: each would take as long."""
+    monkeypatch.setattr("contracts.connect.LOADING", 0.2)
+    with serving(Slow) as url, pytest.raises(Unreachable, match="the model 'gpt-4o-mini' within"):
+        connect(url, Options())
+
+
 def saying(data: bytes) -> Iterator[str]:
     """The URL of a server that answers each connection's first bytes with these, and closes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

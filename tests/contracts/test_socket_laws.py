@@ -1,17 +1,25 @@
-"""The laws about sockets: kept by the fake, unsupported where there are none; frames are read and written by the RFC."""
+"""The laws about sockets: kept by the fake, unsupported where there are none; frames are as RFC 6455 has them."""
 
 from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from contracts.connect import connect
 from contracts.exchange import MESSAGE, Call
 from contracts.judge import Effort, judge
-from contracts.law import Unjudgeable, find, laws
+from contracts.law import Breach, Unjudgeable, find, laws
 from contracts.options import Options
 from contracts.replay import as_saved
 from contracts.saved import Saved, rules
-from contracts.sockets import TEXT, frame, proof, read_frame
+from contracts.server_laws.websocket import next_but_data
+from contracts.sockets import PING, TEXT, Socket, frame, proof, read_frame
+from contracts.target import Target
 from mockserver.serving.server import MockServer
 
 ABOUT_SOCKETS = [law for law in laws("server") if "websocket" in law.needs]
@@ -70,3 +78,75 @@ def test_a_message_is_shown_and_not_replayed(tmp_path_factory: pytest.TempPathFa
     saved = Saved(tmp_path_factory.mktemp("saved") / "x.json", "S-WS-02", "t", "m", "docs", 0, {}, {})
     with pytest.raises(Unjudgeable, match="about sockets"):
         as_saved(saved, find("S-WS-02"), "http://127.0.0.1:9")
+
+
+@contextlib.contextmanager
+def agreeing(talk: Callable[[socket.socket], None]) -> Iterator[Target]:
+    """A server that agrees to each handshake and then does what it is told, as a target of little patience."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    key = re.search(rb"Sec-WebSocket-Key: (\S+)", connection.recv(4096))
+                    assert key is not None
+                    fields = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+                    agreed = fields + proof(key[1].decode()).encode()
+                    connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\n" + agreed + b"\r\n\r\n")
+                    talk(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        target = Target(f"http://127.0.0.1:{listener.getsockname()[1]}", "m", timeout=0.3)
+        target.known["websocket"] = (True, "declared")
+        target.notes["sockets"] = ["/v1/completions"]
+        yield target
+        # Closing alone does not wake a thread that waits in accept().
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def endless(data: bytes) -> Callable[[socket.socket], None]:
+    """Says it for ever, to whoever has said something."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(4096)
+        while True:
+            connection.sendall(data)
+
+    return talk
+
+
+CHUNK = b'{"choices": [{"index": 0, "text": "x", "finish_reason": null}]}'
+
+
+def test_an_answer_without_an_end_is_cut() -> None:
+    """However much comes, the target's time is all that an answer has; pings and other frames end no wait."""
+    with agreeing(endless(frame(TEXT, CHUNK, masked=False) * 20)) as target:
+        with Socket(target, "/v1/completions") as one:
+            one.say({})
+            with pytest.raises(Breach, match="expected an answer that ends"):
+                one.answer()
+        with Socket(target, "/v1/completions") as one:
+            one.say({})
+            assert next_but_data(one) is None
+    with agreeing(endless(frame(PING, b"", masked=False))) as target, Socket(target, "/v1/completions") as one:
+        one.say({})
+        with pytest.raises(Breach, match="a message; got none in time"):
+            one.message()
+
+
+def test_a_ping_message_may_be_answered_by_what_is_no_json() -> None:
+    """A word, a number: no error, so the law goes on to the answer."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(4096)
+        last = CHUNK.replace(b"null", b'"stop"')
+        connection.sendall(b"".join(frame(TEXT, data, masked=False) for data in (b"pong", b"5", last)))
+        connection.recv(4096)
+
+    with agreeing(talk) as target:
+        assert judge(find("S-WS-12"), target, Effort()).word == "ok"
