@@ -90,7 +90,8 @@ class Rule:
         turns = self._turns
         if not turns:
             last = range(max(1, self.calls))
-            turns.extend((self.reply_index(position), self.fault_index(position)) for position in last)
+            # In one step: servers in several threads may share the rule.
+            turns[:] = [(self.reply_index(position), self.fault_index(position)) for position in last]
         if call <= len(turns):
             return turns[call - 1]
         position = self.position(call)

@@ -78,7 +78,7 @@ class SessionClock:
 
     def freeze(self, at: Moment | None = None) -> None:
         """It stands, at `at` or now. Raises `ScriptError`."""
-        to = None if at is None else moment(at)
+        to = None if at is None else _inside(moment(at))
         if self._frozen is None:
             self._frozen = self.time(), self.elapsed(self._monotonic())
         if to is not None:
@@ -92,9 +92,7 @@ class SessionClock:
             self._frozen = None
 
     def _jump(self, to: float) -> None:
-        if not 0 <= to <= LAST:
-            raise ScriptError(f"a session's time is from 1970 to 9999, not {to!r} Unix seconds")
-        by = to - self.time()
+        by = _inside(to) - self.time()
         forward = max(0.0, by)
         if self._frozen is None:
             self._shift += by
@@ -109,6 +107,13 @@ class SessionClock:
         """As the door shows it."""
         now = self.time()
         return {"now": now, "at": datetime.fromtimestamp(now, UTC).isoformat(), "frozen": self.frozen}
+
+
+def _inside(to: float) -> float:
+    """The moment itself, where a clock can stand there. Raises `ScriptError`."""
+    if not 0 <= to <= LAST:
+        raise ScriptError(f"a session's time is from 1970 to 9999, not {to!r} Unix seconds")
+    return to
 
 
 def moment(at: Any) -> float:
@@ -214,6 +219,9 @@ class Clock:
         """It goes on from where it stands; gives the time."""
         return self._change(lambda clock: clock.run())
 
-    def passed(self, begin: float, end: float) -> float:
-        """Seconds between two times of the server's monotonic clock, with those that the test let pass in between."""
-        return self._seen().passed(begin, end)
+    @property
+    def passed(self) -> Callable[[float, float], float]:
+        """What counts the seconds between two times of the server's monotonic clock, with those that the test let pass
+        in between. It is asked for while the session is there, and still counts when it has gone.
+        """
+        return self._seen().passed

@@ -186,6 +186,19 @@ def test_a_client_may_sleep_by_the_clock(session: Session) -> None:
         assert call.verdict().ids == ("ignored-retry-after",)
 
 
+def test_a_verdict_outlives_its_session(server: MockServer) -> None:
+    """Seconds that the test let pass are counted when the session has gone, and asking does not make it anew."""
+    session = server.new_session()
+    session.on(chat()).fail(status(429, retry_after=20), times=1).reply("Done.")
+    with session.call() as call:
+        assert post(session.url)[0] == 429
+        session.clock.advance(20)
+        call.returned(post(session.url)[2])
+    session.close()
+    assert "ignored-retry-after" not in call.verdict().ids
+    assert session.name not in server.sessions
+
+
 def test_nobody_pays_for_a_clock_that_nobody_touched(session: Session) -> None:
     """Asking makes none; a request is decided on by the brain itself until a test changes the time."""
     assert session.clock.now > SECOND - 86_400
@@ -222,6 +235,8 @@ def test_the_door_has_the_clock(session: Session) -> None:
         assert (code, words in told["error"]["message"]) == (400, True), told
     assert door(session.url, "GET")[1] == {"now": SECOND, "at": "2026-11-22T12:00:00+00:00", "frozen": True}
     assert door(session.url, "PUT", {"run": True})[1]["frozen"] is False
+    assert door(session.url, "PUT", {"freeze": -5})[0] == 400
+    assert door(session.url, "GET")[1]["frozen"] is False
 
 
 def test_the_command_line_has_the_clock(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
