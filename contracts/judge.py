@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from contracts.case import Unsaved, to_json
 from contracts.database import of_law
-from contracts.exchange import Call
+from contracts.exchange import Call, Exchange
 from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous, shorten
 from contracts.patience import is_short
 from contracts.recorded import RecordedTarget
@@ -268,6 +268,8 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
                 breach = error
                 calls, log = list(target.sent), _shown(target)
     seen = "recorded" if not target.live else f"{again} of {repeats} repetitions failed again"
+    if target.live and _is_log(trial.case):
+        seen = "seen in what the run had sent, which was read again and not asked again"
     if trial.dead is not None:
         seen = f"the server {trial.lost}, so it was not asked again"
     url = target.url if target.live else "http://recorded"
@@ -295,6 +297,11 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
         return verdict("lenient", f"{often} in {repeats} repetitions: {breach}", trial.judged, failure)
     word: Word = "failed" if law.level_on(target.profile.name) == "must" else "lenient"
     return verdict(word, str(breach), trial.judged, failure)
+
+
+def _is_log(case: object) -> bool:
+    """Whether a case is exchanges of the past: the law on it asks nothing."""
+    return isinstance(case, list) and bool(case) and all(isinstance(one, Exchange) for one in case)
 
 
 def _shown(target: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -181,13 +182,14 @@ def _clocks(brain: ScriptBrain) -> Iterator[tuple[float, float, bool]]:
 def _time_of_day(brain: ScriptBrain) -> Callable[[float], float]:
     """The session's time of day at a moment of the monotonic clock."""
     clocks = [change for change in brain.history if change.kind == "clock"]
+    moments = [change.at for change in clocks]
     now, monotonic = brain.now, time.monotonic()
 
     def at(moment: float) -> float:
-        before = [change for change in clocks if change.at <= moment]
-        if before:
-            _, set_to, stands = before[-1].value
-            return float(set_to if stands else set_to + moment - before[-1].at)
+        if before := bisect_right(moments, moment):
+            last = clocks[before - 1]
+            _, set_to, stands = last.value
+            return float(set_to if stands else set_to + moment - last.at)
         if clocks:
             return float(clocks[0].value[0] - clocks[0].at + moment)
         return now - monotonic + moment

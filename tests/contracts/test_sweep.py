@@ -38,6 +38,7 @@ def test_each_field_that_crashes_is_named() -> None:
     assert '"seed":' in verdict.failure.curl[-1] or '"stop":[]' in verdict.failure.curl[-1]
     for kind in ("chat stop=[]", "text stop=[]", "chat seed='a'", "chat logit_bias={'x': 1}"):
         assert kind in verdict.failure.got + difference_of(verdict.failure.curl[-1]), kind
+    assert "not asked again" in verdict.failure.seen  # what was seen is judged again, which proves nothing
 
 
 def difference_of(curl: str) -> str:
