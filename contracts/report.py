@@ -5,6 +5,7 @@ Nothing here knows a form; `contracts.forms` knows them all.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -168,7 +169,13 @@ def request_of(verdict: dict[str, Any]) -> list[str]:
     """The request of a failure as lines to paste; of an embedded server, first how to start one like it."""
     failure = verdict["failure"] or {}
     start = [f"# first, in another terminal: {failure['start']}"] if failure.get("start") else []
-    return [*start, *failure.get("curl", [])]
+    return [*start, *_counted(failure.get("curl", []))]
+
+
+def _counted(lines: list[str]) -> list[str]:
+    """The lines; one that comes again at once is told once, with how often, and can still be pasted."""
+    runs = [(line, len(list(same))) for line, same in itertools.groupby(lines)]
+    return [f"{line}  # {count} times" if count > 1 else line for line, count in runs]
 
 
 def head(report: Report, verdict: dict[str, Any], short: bool = False) -> str:

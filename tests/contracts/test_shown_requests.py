@@ -5,8 +5,13 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from stranger import Stranger, serving
 
+from contracts.connect import connect
 from contracts.exchange import Call, squeezed
+from contracts.judge import Effort, judge
+from contracts.law import find
+from contracts.options import Options
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,25 @@ def test_the_line_sends_the_body(body: str) -> None:
         assert subprocess.run(made, shell=True, capture_output=True, check=True).stdout.decode() == body
     else:
         assert f"--data-binary '{body}'" in line or f"--data-binary {body}" in line
+
+
+class NoChunks(Stranger):
+    """A request that comes in chunks is read as an empty one."""
+
+    def do_POST(self) -> None:
+        if self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+            self.send_error(500)
+        else:
+            super().do_POST()
+
+
+def test_a_request_in_chunks_is_pasted_as_one_in_chunks() -> None:
+    """Sent with a Content-Length it would show nothing of what S-SAME-12 found."""
+    with serving(NoChunks) as url:
+        verdict = judge(find("S-SAME-12"), connect(url, Options(profile="openai")), Effort(seed=1, shrink_seconds=0.5))
+    assert verdict.failure is not None
+    plain, chunked = verdict.failure.curl
+    assert "chunked" not in plain
+    assert "-H 'Transfer-Encoding: chunked'" in chunked
+    assert plain.partition("--data-binary")[2] == chunked.partition("--data-binary")[2]

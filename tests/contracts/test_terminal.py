@@ -131,3 +131,10 @@ def test_a_task_says_only_what_is_not_usual() -> None:
 
     line = Scene({"rules": []}, Task(URL, stream=True), [], []).curl(URL)
     assert '{"url": "http://127.0.0.1:9/@x", "stream": true}' in line
+
+
+def test_a_request_that_is_made_again_at_once_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """With how often; what comes again later is shown again, for the order may matter."""
+    show(report(told("failed", curl=["curl x", "curl x", "curl y", "curl x"])), options())
+    requests = [line.split(None, 1)[1] for line in capsys.readouterr().out.splitlines() if "  request" in line]
+    assert requests == ["curl x  # 2 times", "curl y", "curl x"]
