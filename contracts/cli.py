@@ -8,6 +8,7 @@ that cannot be reached: one line on stderr, no traceback. What a command needs i
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -19,11 +20,32 @@ EXTRA = {"hypothesis", "pytest", "_pytest", "xdist", "jsonschema", "rich"}
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with one line per mistake."""
+    """argparse with one line per mistake, and a guess for a misspelt word."""
 
     def error(self, message: str) -> NoReturn:
+        kind, _, word = message.partition("invalid choice: ")
+        names = [str(choice) for a in self._actions if f"argument {_named(a)}: " == kind for choice in a.choices or ()]
+        message += _near(word.split("'")[1], names) if word.startswith("'") else ""
         print(f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
+
+    def refuse(self, command: str, unread: Sequence[str]) -> NoReturn:
+        """What no option of the command took, with a guess for a misspelt option."""
+        (below,) = (a.choices[command] for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        word = next((one.partition("=")[0] for one in unread if one.startswith("--")), "")
+        known = [option for action in below._actions for option in action.option_strings if option != "--help"]
+        below.error(f"unrecognized arguments: {' '.join(unread)}{_near(word, known) if word else ''}")
+        raise AssertionError("an error ends the process")
+
+
+def _named(action: argparse.Action) -> str:
+    """As argparse names an argument in a message."""
+    return "/".join(action.option_strings) or str(action.metavar)
+
+
+def _near(word: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, names, 1, 0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 class _Version(argparse.Action):
@@ -102,7 +124,10 @@ def _common(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    options = parser().parse_args(arguments)
+    made = parser()
+    options, unread = made.parse_known_args(arguments)
+    if unread:
+        made.refuse(options.command, unread)
     try:
         return _called(options)
     except ModuleNotFoundError as error:

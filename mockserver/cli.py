@@ -43,6 +43,30 @@ class Parser(argparse.ArgumentParser):
                     message += did_you_mean(word[0], [str(choice) for choice in action.choices])
         fail(f"{self.prog}: {message}; see {self.prog} --help")
 
+    def chosen(self, command: str | None) -> Parser:
+        """The parser of a command; without one, this."""
+        for action in self._actions:
+            if command is not None and isinstance(action, argparse._SubParsersAction):
+                below: Parser = action.choices[command]
+                return below
+        return self
+
+    def refuse(self, unread: Sequence[str]) -> NoReturn:
+        """What no option took, with a guess for a misspelt option."""
+        word = next((one.partition("=")[0] for one in unread if one.startswith("--")), "")
+        near = did_you_mean(word, _options(self)) if word else ""
+        self.error(f"unrecognized arguments: {' '.join(unread)}{near}")
+
+
+def _options(of: argparse.ArgumentParser) -> list[str]:
+    """The options of a parser and of what stands below it."""
+    found: list[str] = []
+    for action in of._actions:
+        found += [option for option in action.option_strings if option.startswith("--")]
+        if isinstance(action, argparse._SubParsersAction):
+            found += [option for below in action.choices.values() for option in _options(below)]
+    return found
+
 
 def fail(message: str) -> NoReturn:
     """One line on stderr, exit code 2."""
@@ -85,7 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     command = next((word for word in words if not word.startswith("-")), None)
     made = parser(command)
-    options = made.parse_args(words)
+    options, unread = made.parse_known_args(words)
+    if unread:
+        made.chosen(options.command).refuse(unread)
     if options.version:
         from importlib import metadata
 

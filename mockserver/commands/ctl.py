@@ -52,6 +52,8 @@ def ask(
         except (ValueError, KeyError, TypeError):
             raise DoorError(f"{url} answered {error.code}, it is no door of a fake Inferneo server") from None
     except (urllib.error.URLError, ValueError, OSError) as error:
+        if not options.url.startswith(("http://", "https://")):
+            raise DoorError(f"{options.url!r} is no URL of a server; expected http://HOST:PORT") from None
         reason = getattr(error, "reason", error)
         raise DoorError(f"nothing answers at {options.url}: {reason}; start one with inferneo-mock serve") from None
 

@@ -122,3 +122,25 @@ def test_a_folder_of_saved_failures_is_no_file(tmp_path: Path, capsys: pytest.Ca
     file = tmp_path / "x"
     file.write_text("")
     assert "expected a folder" in mistake(capsys, "run", "--save", str(file))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "run --budjet=3s",
+            "run: unrecognized arguments: --budjet=3s; did you mean '--budget'?; see inferneo-contracts r",
+        ),
+        ("clients --cleint=openai", "clients: unrecognized arguments: --cleint=openai; did you mean '--client'?"),
+        ("list --html", "inferneo-contracts list: unrecognized arguments: --html; see inferneo-contracts list --help"),
+        ("rnu", "did you mean 'run'?; see inferneo-contracts --help"),
+        ("run --profile engin", "did you mean 'engine'?; see inferneo-contracts run --help"),
+    ],
+)
+def test_a_misspelt_word_is_told_with_the_nearest(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Options, commands and choices, in one line of the command that was meant."""
+    with pytest.raises(SystemExit) as left:
+        main(words.split())
+    said = capsys.readouterr().err
+    assert (left.value.code, said.count("\n")) == (2, 1)
+    assert told in said

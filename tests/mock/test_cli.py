@@ -65,6 +65,13 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, capsys: pytest.Capture
             ("serve", "--port", "x"): "a port is a number from 0 to 65535, not 'x'",
             ("serve", "--loop", "uvlop"): "did you mean 'uvloop'",
             ("serev",): "did you mean 'serve'",
+            (
+                "serve",
+                "--prot",
+                "1",
+            ): "serve: unrecognized arguments: --prot 1; did you mean '--port'?; see inferneo-mock s",
+            ("ctl", "explain", "--txt=x"): "did you mean '--text'?",
+            ("lint", "--zz", "x"): "inferneo-mock lint: unrecognized arguments: --zz; see inferneo-mock lint --help",
             (): "a command is needed",
         }
         for words, message in cases.items():

@@ -137,6 +137,10 @@ def test_ctl_says_where_nothing_answers(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         cli.main(["ctl", "--url", "http://127.0.0.1:9", "state"])
     assert "nothing answers at http://127.0.0.1:9" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["ctl", "--url", "127.0.0.1:9", "state"])
+    told = "inferneo-mock ctl: '127.0.0.1:9' is no URL of a server; expected http://HOST:PORT\n"
+    assert capsys.readouterr().err == told
 
 
 def test_the_door_refuses_what_means_nothing(server: MockServer, session: Session) -> None:
