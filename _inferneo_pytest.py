@@ -35,8 +35,11 @@ MARKER = (
 )
 SETTINGS = {"strict", "profile", "seed", "script"}
 FAILED = pytest.StashKey[bool]()
-INSIDE = ("inferneo._", "httpcore2", "h11")
-"""The client and what it stands on: the modules between a test and an error of the client."""
+INSIDE = {
+    ("inferneo._errors", "InferneoError"): ("inferneo._", "httpcore2", "h11"),
+    ("mockserver.errors", "MockError"): ("mockserver.", "concurrent.futures"),
+}
+"""An error that is raised on purpose: the modules between it and the test, of the client and of the fake server."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,15 +69,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @contextmanager
 def _inside_hidden(error: BaseException | None) -> Iterator[None]:
-    """An error that our client raises on purpose is shown where the test met it, without 60 lines of the client.
+    """An error that our client or the fake server raises on purpose is shown where the test met it, without 60 lines
+    of theirs.
 
     `--full-trace` shows them all the same; a mistake in the client (a `TypeError`) is always shown whole.
     """
-    client = sys.modules.get("inferneo._errors")
     hidden = []
-    if client is not None and isinstance(error, client.InferneoError):
-        inside = [vars(module) for name, module in list(sys.modules.items()) if name.startswith(INSIDE)]
-        hidden = [names for names in inside if "__tracebackhide__" not in names]
+    for (module, name), inside in INSIDE.items():
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            between = [vars(found) for known, found in list(sys.modules.items()) if known.startswith(inside)]
+            hidden = [names for names in between if "__tracebackhide__" not in names]
     for names in hidden:
         names["__tracebackhide__"] = True
     try:

@@ -390,3 +390,30 @@ def test_a_predicate_that_raises_fails_its_test_alone(pytester: pytest.Pytester)
     result.assert_outcomes(passed=2, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*the predicate of rules[[]0] raised AttributeError: *"])
     assert "INTERNALERROR" not in result.stdout.str()
+
+
+def test_a_mistake_in_a_script_is_shown_in_the_line_that_made_it(pytester: pytest.Pytester) -> None:
+    """Not in the fake server's own; `--full-trace` has them."""
+    code = """
+        from mockserver import chat, cut
+
+        def test_mark(inferneo_mock):
+            inferneo_mock.on(chat()).fail(cut(at="contnt[2]")).reply("x")
+
+        def test_clock(inferneo_mock):
+            inferneo_mock.clock.advance(-3)
+
+        def test_moment(inferneo_mock):
+            inferneo_mock.clock.freeze(at="2026-12-31 23h")
+
+        def test_call(inferneo_mock):
+            with inferneo_mock.call() as call:
+                call.run("an answer")
+        """
+    result = run(pytester, code)
+    result.assert_outcomes(failed=4)
+    result.stdout.fnmatch_lines(["E *unknown mark 'contnt*did you mean 'content*", "E *by seconds from 0, not -3*"])
+    result.stdout.fnmatch_lines(["E *TypeError: call.run takes a function and its arguments*"])
+    for inside in ("*settings.py:*", "*sessionclock.py:*", "*_base.py:*", "*callwatch.py:*", "*hidden*"):
+        result.stdout.no_fnmatch_line(inside)
+    run(pytester, code, "--full-trace").stdout.fnmatch_lines(["*settings.py:*", "*sessionclock.py:*"])

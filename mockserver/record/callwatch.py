@@ -52,6 +52,8 @@ class CallWatch:
 
     def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
         """Call the code under test: its value is noted and given, its error is noted (then None is given)."""
+        __tracebackhide__ = True
+        _callable("run", function)
         try:
             value = function(*args, **kwargs)
         except Exception as error:  # whatever the user of the client would see
@@ -62,6 +64,8 @@ class CallWatch:
 
     async def arun(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`run`, for code that is awaited."""
+        __tracebackhide__ = True
+        _callable("arun", function)
         try:
             value = await function(*args, **kwargs)
         except Exception as error:  # as above
@@ -151,8 +155,26 @@ class CallWatch:
         return Saw(self._told, self._value, self._error, tuple(self._pieces))
 
     def verdict(self) -> Verdict:
-        """Was the client right? `assert call.verdict()`."""
+        """Was the client right? `assert call.verdict()`. Raises `RuntimeError` inside the block."""
+        __tracebackhide__ = True
+        if not self.over:
+            raise RuntimeError(
+                f"the verdict on call {self.name!r} was asked for inside its block; ask behind the `with` block, "
+                "when the call is over"
+            )
         return judge(self.name, self._exchanges, self.saw, self._limits, self._volatile, self._passed)
+
+
+def _callable(name: str, function: object) -> None:
+    """A mistake of the test's own, told to the test: noted, it would be an error of the code under test.
+
+    Raises `TypeError`.
+    """
+    __tracebackhide__ = True
+    if not callable(function):
+        shown = repr(function)
+        shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+        raise TypeError(f"call.{name} takes a function and its arguments, as call.{name}(ask, prompt); got {shown}")
 
 
 def piece_text(piece: Any) -> str | None:

@@ -121,8 +121,8 @@ def moment(at: Any) -> float:
     if isinstance(at, str):
         try:
             at = datetime.fromisoformat(at.replace("Z", "+00:00"))
-        except ValueError as error:
-            raise ScriptError(f"no moment: {at!r}; write it as 2026-12-31T23:59:59Z, or as Unix seconds") from error
+        except ValueError:
+            raise ScriptError(f"no moment: {at!r}; write it as 2026-12-31T23:59:59Z, or as Unix seconds") from None
     if isinstance(at, datetime):
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):

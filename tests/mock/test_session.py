@@ -134,6 +134,19 @@ def test_the_verdict_on_real_traffic(session: Session) -> None:
     assert [exchange.number for exchange in call.exchanges] == [4]
 
 
+def test_mistakes_of_the_test_are_no_errors_of_the_client(session: Session) -> None:
+    """An answer in place of the function, a verdict before the block is over: told, not noted."""
+    with session.call("early") as call:
+        with pytest.raises(TypeError, match=r"takes a function and its arguments, as call.run\(ask, prompt\); got 'x'"):
+            call.run("x")  # type: ignore[arg-type] # it is the mistake
+        with pytest.raises(TypeError, match=r"call.arun\(ask, prompt\); got None"):
+            asyncio.run(call.arun(None))  # type: ignore[arg-type] # as above
+        assert call.saw.error is None
+        with pytest.raises(RuntimeError, match="on call 'early' was asked for inside its block; ask behind"):
+            call.verdict()
+    assert call.verdict().ids == ("no-request",)
+
+
 def test_what_the_user_saw_is_noted(session: Session) -> None:
     """Values, errors, pieces; an exception that leaves the block goes on."""
     session.on(chat()).reply("x")
