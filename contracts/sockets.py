@@ -1,7 +1,7 @@
 """A WebSocket (RFC 6455) over a plain connection, written from the standard alone: nothing is mended or hidden.
 
-A frame that the standard forbids is handed out as it is; the laws say what is wrong with it. Messages go out masked,
-whole or in pieces; `ping` and `close` are frames like others.
+A frame that the standard forbids is handed out as it is, and `wrong` holds what is wrong with it, for S-WS-02. Messages
+go out masked, whole or in pieces; pings and goodbyes are frames like others.
 """
 
 from __future__ import annotations
@@ -66,6 +66,25 @@ def read_frame(data: bytes) -> tuple[Frame, bytes] | None:
     return Frame(data[0], bool(mask), _masked(held, mask) if mask else held), data[at + size :]
 
 
+def forbidden(came: Frame, continued: bool) -> str:
+    """What no frame of a server may be (5.1, 5.2, 5.4, 5.5), nor of this API, which speaks text; "" where all is well.
+
+    `continued`: the message before it is not whole yet.
+    """
+    control = came.opcode >= CLOSE
+    faults = (
+        (came.masked, "a masked frame"),
+        (came.head & 0x70, "a reserved bit that is set"),
+        (came.opcode not in (CONT, TEXT, BINARY, CLOSE, PING, PONG), f"a frame of opcode {came.opcode}"),
+        (came.opcode == BINARY, "a binary message"),
+        (control and not came.final, "a control frame in pieces"),
+        (control and len(came.data) > 125, f"a control frame of {len(came.data)} bytes"),
+        (not control and came.opcode != CONT and continued, "a message inside another"),
+        (came.opcode == CONT and not continued, "a continuation of nothing"),
+    )
+    return next((what for wrong, what in faults if wrong), "")
+
+
 def frame(opcode: int, data: bytes, *, head: int = 0x80, masked: bool = True) -> bytes:
     """A frame of a caller. `head` has FIN and the reserved bits."""
     size, bit = len(data), 0x80 if masked else 0
@@ -110,13 +129,17 @@ def proof(key: str) -> str:
 
 
 class Socket:
-    """An open socket of a target. `ended`: how the connection ended, "" while it is open."""
+    """An open socket of a target. `ended`: how the connection ended, "" while it is open. `wrong`: what was forbidden
+    of the frames that came.
+    """
 
     def __init__(self, target: Target, path: str, *fields: tuple[str, str]) -> None:
         """Shakes hands. Raises `NoAnswer`; `shaken` is the exchange, whatever its status."""
         self.target = target
         self.path = path
         self.key = new_key()
+        self.wrong: list[str] = []
+        self._continued = False
         call = handshake(path, self.key, *fields)
         target.sent.append(call)
         self.connection: Connection = target.connect()
@@ -153,8 +176,12 @@ class Socket:
         while (found := read_frame(self.connection.buffer)) is None:
             if not self.connection.receive(deadline):
                 return None
-        self.connection.buffer = found[1]
-        return found[0]
+        came, self.connection.buffer = found
+        if what := forbidden(came, self._continued):
+            self.wrong.append(what)
+        if came.opcode < CLOSE:
+            self._continued = not came.final
+        return came
 
     def message(self, until: float | None = None) -> bytes:
         """The next whole message, pings answered. Raises `Breach` where none comes in time: until that moment of the

@@ -122,11 +122,13 @@ def a_handshake_is_proved(target: Target, path: str) -> None:
 def a_message_is_a_chunk(target: Target, call: Call) -> None:
     """A request is answered by text messages of one JSON object each, in the shape of a stream's chunks.
 
-    There is no [DONE] on a socket: the end is the finish_reason.
+    There is no [DONE] on a socket: the end is the finish_reason. Its frames are such as a server may
+    send (RFC 6455, 5).
     """
     with opened(target, call.path) as socket:
         socket.say(asked(call))
         found = socket.answer()
+    expect(not socket.wrong, "unmasked frames of text, each in its place", socket.wrong)
     kinds = ("chat.completion.chunk", "chat.completion") if call.is_chat else ("text_completion",)
     for document in found:
         expect(isinstance(document.get("choices"), list), "a chunk with choices", document)

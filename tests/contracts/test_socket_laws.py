@@ -18,7 +18,7 @@ from contracts.options import Options
 from contracts.replay import as_saved
 from contracts.saved import Saved, rules
 from contracts.server_laws.websocket import next_but_data
-from contracts.sockets import PING, TEXT, Socket, frame, proof, read_frame
+from contracts.sockets import PING, TEXT, Socket, forbidden, frame, proof, read_frame
 from contracts.target import Target
 from mockserver.serving.server import MockServer
 
@@ -150,3 +150,38 @@ def test_a_ping_message_may_be_answered_by_what_is_no_json() -> None:
 
     with agreeing(talk) as target:
         assert judge(find("S-WS-12"), target, Effort()).word == "ok"
+
+
+NAMED = ("completions", "generate", "chat", "stream", "stream_usage", "system")
+LAST = b'{"object": "text_completion", "choices": [{"index": 0, "text": "x", "finish_reason": "stop"}]}'
+
+
+@pytest.mark.parametrize(
+    ("data", "wrong"),
+    [
+        (frame(1, LAST, masked=False), ""),
+        (frame(1, LAST[:5], head=0, masked=False) + frame(0, LAST[5:], masked=False), ""),
+        (frame(2, LAST, masked=False), "a binary message"),
+        (frame(1, LAST), "a masked frame"),
+        (frame(1, LAST, head=0xC0, masked=False), "a reserved bit that is set"),
+        (frame(3, b"", masked=False) + frame(1, LAST, masked=False), "a frame of opcode 3"),
+        (frame(PING, b"", head=0, masked=False) + frame(1, LAST, masked=False), "a control frame in pieces"),
+        (frame(PING, bytes(126), masked=False) + frame(1, LAST, masked=False), "a control frame of 126 bytes"),
+        (frame(1, LAST[:5], head=0, masked=False) + frame(1, LAST[5:], masked=False), "a message inside another"),
+        (frame(0, LAST, masked=False), "a continuation of nothing"),
+    ],
+)
+def test_what_a_server_may_not_send_is_found(data: bytes, wrong: str) -> None:
+    """RFC 6455, 5: each such frame breaks S-WS-02, though the text in it could be read."""
+
+    def talk(connection: socket.socket) -> None:
+        while connection.recv(4096):
+            connection.sendall(data)
+
+    with agreeing(talk) as target:
+        target.known |= {name: (name not in ("chat", "stream_usage", "system"), "") for name in NAMED}
+        verdict = judge(find("S-WS-02"), target, Effort(examples=0.1, shrink_seconds=0.0))
+    assert (verdict.word, wrong in verdict.reason) == ("failed" if wrong else "ok", True), verdict
+    found = read_frame(data)
+    assert found is not None
+    assert forbidden(found[0], False) in ("", wrong)
