@@ -107,6 +107,11 @@ def squeezed(text: str) -> str | None:
     return made if len(made) <= LONG else None
 
 
+def abridged(text: str) -> str:
+    """The text; what comes a hundred times in a row is told with how often."""
+    return RUN.sub(lambda run: f"{run[1] * 2}...({len(run[0]) // len(run[1])} times)", text)
+
+
 def dump(document: Any) -> bytes:
     """A document as the compact UTF-8 that clients send; a lone surrogate goes as its escape."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -56,7 +56,11 @@ class NotRecorded(Vacuous):
 
 def shorten(value: object, limit: int = 400) -> str:
     """The `repr` of a value, cut in the middle when it is long."""
-    text = repr(value)
+    return cut(repr(value), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, without its middle when it is longer."""
     return text if len(text) <= limit else f"{text[: limit - 100]} ...({len(text)} characters)... {text[-60:]}"
 
 

@@ -127,7 +127,12 @@ def no_refusal_shows_a_path(target: Target, log: list[Exchange]) -> None:
 @law("S-SECURE-05", over=SPOILT_SHORT, examples=20, live=True, source="OWASP: improper error handling")
 def no_spoilt_request_shows_the_machine(target: Target, bad: Bad) -> None:
     """However a request is spoilt, its answer has neither a stack trace nor a path."""
-    exchange = target.send(bad.call)
+    try:
+        exchange = target.send(bad.call)
+    except NoAnswer:
+        if not target.listens():  # it died of the request, which whoever is told a death has to know
+            raise
+        raise Vacuous("no answer came (S-REFUSE-15 judges that)") from None
     expect(leak(exchange, TRACE) is None, "a body without a stack trace", exchange.response.body[:400], exchange)
     if exchange.status >= 400:
         expect(leak(exchange, PATHS, target.model) is None, "a refusal without paths", exchange.response.body[:400])

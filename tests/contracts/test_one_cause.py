@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from stranger import Refused, Stranger, serving
 
+from contracts.bad import Bad
 from contracts.connect import connect
+from contracts.exchange import JSON, Call
 from contracts.judge import Effort, judge
-from contracts.law import laws
+from contracts.law import Vacuous, find, laws
 from contracts.options import Options
+from contracts.wire import NoAnswer
 
 
 class Digests(Stranger):
@@ -76,3 +79,32 @@ def test_a_plain_request_that_crashes_is_told_by_the_law_of_plain_requests() -> 
         found = [judge(law, target, Effort(seed=seed, shrink_seconds=0.2)) for law in chosen for seed in (1, 2)]
     assert {v.law: v.reason for v in found if v.word == "failed" and v.law not in ("S-PLAIN-01", "S-UNI-01")} == {}
     assert {v.law for v in found if v.word == "failed"} & {"S-PLAIN-01", "S-UNI-01"}
+
+
+class DropsTheDeep(Stranger):
+    """What is nested too deep ends the connection without a word, and the server goes on."""
+
+    def read(self, data: bytes, chat: bool) -> tuple[dict[str, Any], str]:
+        if data.count(b"[") > 500:
+            raise RecursionError
+        return super().read(data, chat)
+
+    def do_POST(self) -> None:  # noqa: N802 - http.server names it so
+        try:
+            super().do_POST()
+        except RecursionError:
+            self.close_connection = True
+
+
+def test_an_answer_that_does_not_come_shows_nothing_of_the_machine() -> None:
+    """It is told by the law on answers that do not come, not by the one on what they show."""
+    with serving(DropsTheDeep) as url:
+        target = connect(url, Options(profile="openai"))
+        body = (
+            b'{"model":"org/small","messages":[{"role":"user","content":"Hi"}],"foo":' + b"[" * 600 + b"]" * 600 + b"}"
+        )
+        deep = Bad(Call("POST", "/v1/chat/completions", body, (JSON,)), "600 levels deep")
+        with pytest.raises(Vacuous, match=r"S-REFUSE-15 judges that"):
+            find("S-SECURE-05").check(target, deep)
+        with pytest.raises(NoAnswer):
+            find("S-REFUSE-15").check(target, deep)

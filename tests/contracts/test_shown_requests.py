@@ -8,7 +8,7 @@ import pytest
 from stranger import Stranger, serving
 
 from contracts.connect import connect
-from contracts.exchange import Call, squeezed
+from contracts.exchange import Call, abridged, squeezed
 from contracts.judge import Effort, judge
 from contracts.law import find
 from contracts.options import Options
@@ -38,7 +38,7 @@ def test_the_line_sends_the_body(body: str) -> None:
 class NoChunks(Stranger):
     """A request that comes in chunks is read as an empty one."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - http.server names it so
         if self.headers.get("Transfer-Encoding"):
             self.close_connection = True
             self.send_error(500)
@@ -55,3 +55,9 @@ def test_a_request_in_chunks_is_pasted_as_one_in_chunks() -> None:
     assert "chunked" not in plain
     assert "-H 'Transfer-Encoding: chunked'" in chunked
     assert plain.partition("--data-binary")[2] == chunked.partition("--data-binary")[2]
+
+
+def test_a_case_that_repeats_itself_is_shown_short() -> None:
+    """With how often; what does not repeat itself is as it was."""
+    assert abridged('{"foo":' + "[" * 5000 + "1" + "]" * 5000 + "}") == '{"foo":[[...(5000 times)1]]...(5000 times)}'
+    assert abridged("Say hello" * 99) == "Say hello" * 99
