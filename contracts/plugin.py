@@ -29,6 +29,7 @@ class Run:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.targets: dict[str, Any] = {}
+        self.unreachable: dict[str, str] = {}
         self.mock: Any = None
         self.began: dict[str, float] = {}
         self.before: dict[str, str] = {}
@@ -37,11 +38,16 @@ class Run:
         self._database: Any = None
 
     def target(self, url: str) -> Any:
-        """The target of that URL, connected and probed once."""
-        from contracts.connect import connect
+        """The target of that URL, connected and probed once; a test of one that cannot be judged fails in one line."""
+        from contracts.connect import Unreachable, connect
 
-        if url not in self.targets:
-            self.targets[url] = connect(url, self.options)
+        if url not in self.targets and url not in self.unreachable:
+            try:
+                self.targets[url] = connect(url, self.options)
+            except Unreachable as error:
+                self.unreachable[url] = str(error)
+        if url in self.unreachable:
+            pytest.fail(self.unreachable[url], pytrace=False)
         return self.targets[url]
 
     def database(self) -> Any:

@@ -43,3 +43,12 @@ def test_a_server_by_its_url(server: type[Stranger], code: int, tmp_path: Path) 
     assert done.returncode == code, done.stdout
     assert ("request: curl -sS" in done.stdout) == (code == 1)
     assert "engine" not in done.stdout
+
+
+def test_a_server_that_is_not_there_is_one_line_for_each_law(tmp_path: Path) -> None:
+    """No traceback of the judge; and it is tried once."""
+    done = pytest_of(tmp_path, "--inferneo-url", "http://127.0.0.1:9", "--inferneo-law", "S-FRAME")
+    assert done.returncode == 1, done.stdout
+    assert "\ncannot judge http://127.0.0.1:9: refused: cannot connect to http://127.0.0.1:9: " in done.stdout
+    assert "connect.py" not in done.stdout
+    assert "Traceback" not in done.stdout
