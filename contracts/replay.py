@@ -7,18 +7,22 @@ answers that were saved (`--as-saved`): these must break the law again, or the j
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+import json
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 from contracts.adapters import subject
 from contracts.bench import Bench
 from contracts.connect import connect
+from contracts.exchange import MESSAGE
 from contracts.files import readable
 from contracts.judge import NOTHING, Effort, Verdict, judge, judge_case
-from contracts.law import Law, Unjudgeable, find
+from contracts.law import Law, Unjudgeable, Unsupported, find
 from contracts.mock import Door, MockProcess
 from contracts.options import Options
 from contracts.saved import Saved, load
+from contracts.wire import NoAnswer
 
 
 def replay(options: argparse.Namespace) -> int:
@@ -41,6 +45,7 @@ def again(saved: Saved, law: Law, target: Any) -> Verdict:
     """The verdict on the saved case. Raises `Unjudgeable`."""
     effort = Effort(saved.seed)
     if saved.value is None:
+        _ask_again(saved, target)
         verdict = judge(law, target, effort)
     else:
         arguments = saved.arguments(str(getattr(target, "model", "")))
@@ -48,6 +53,18 @@ def again(saved: Saved, law: Law, target: Any) -> Verdict:
     if verdict.word in ("unsupported", "broken"):
         raise Unjudgeable(f"{saved.path.name}: {law.id} cannot be judged on {target.name}: {verdict.reason}")
     return verdict
+
+
+def _ask_again(saved: Saved, target: Any) -> None:
+    """The requests of the file, once: a law that reads all that was said must find what it found then."""
+    if not hasattr(target, "log"):
+        return
+    for call in saved.asked:
+        if call.method == MESSAGE or "upgrade" in {name.lower() for name, _ in call.fields}:
+            continue
+        renamed = call.body.replace(json.dumps(saved.model).encode(), json.dumps(target.model).encode())
+        with suppress(NoAnswer, Unsupported):
+            target.send(replace(call, body=renamed if saved.model else call.body))
 
 
 class _Fake:

@@ -6,13 +6,14 @@ Such a file is what `--save DIR` writes, `replay` judges again, `inferneo-mock s
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contracts.case import from_json
-from contracts.exchange import MESSAGE
+from contracts.exchange import MESSAGE, Call
 
 FORMAT = "inferneo-contracts failure 1"
 FRAMING = {"content-length", "transfer-encoding", "connection", "keep-alive", "date", "server"}
@@ -22,7 +23,7 @@ SHOWN = ("expected", "got", "case", "seen", "seed", "model", "profile", "curl", 
 @dataclass(frozen=True, slots=True)
 class Saved:
     """One file. `value` is the case in the form of `contracts.case`: `{"case": ...}`, `{}` for a law that draws none,
-    None where it has no such form and the seed must draw it again."""
+    None where it has no such form and the seed must draw it again; `asked` the requests that showed the failure."""
 
     path: Path
     law: str
@@ -34,6 +35,7 @@ class Saved:
     script: dict[str, Any]
     expected: str = ""
     got: str = ""
+    asked: tuple[Call, ...] = ()
 
     def arguments(self, model: str = "") -> tuple[Any, ...]:
         """What the law is called with beyond the target; `model` takes the place of the model that was asked for."""
@@ -135,11 +137,21 @@ def _read(path: Path) -> Saved:
             dict(document["script"]),
             str(document["expected"]),
             str(document["got"]),
+            tuple(_call(one["request"]) for one in document["exchanges"] if one.get("request")),
         )
         found.arguments()
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot be replayed: {error!r}") from None
     return found
+
+
+def _call(request: dict[str, Any]) -> Call:
+    """A request as it was saved, without what its sending adds."""
+    body = (
+        base64.b64decode(request["body_base64"]) if "body_base64" in request else str(request.get("body", "")).encode()
+    )
+    fields = tuple((str(name), str(value)) for name, value in request["headers"] if str(name).lower() not in FRAMING)
+    return Call(str(request["method"]), str(request["path"]), body, fields)
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stranger import Stranger, serving
+from stranger import Refused, Stranger, serving
 from wrong_servers import LostToken
 
 from contracts import saved
@@ -18,6 +19,8 @@ from contracts.adapters import subject
 from contracts.bench import Bench
 from contracts.cli import main
 from contracts.connect import connect
+from contracts.exchange import JSON, Call
+from contracts.judge import Effort, judge
 from contracts.law import find
 from contracts.mock import Door, MockProcess
 from contracts.options import Options
@@ -143,3 +146,26 @@ def test_a_body_too_deep_to_read_has_a_rule_all_the_same() -> None:
     request = {"method": "POST", "path": "/v1/x", "headers": [], "body": "[" * 200_000 + "]" * 200_000}
     (rule,) = saved.rules([{"request": request, "response": None, "ended": "none"}])
     assert rule["match"] == {"method": "POST", "path": "/v1/x"}
+
+
+class StumblesOverOne(Stranger):
+    """One request that no law draws first, out of all that a run sends, crashes it."""
+
+    def read(self, data: bytes, chat: bool) -> tuple[dict[str, Any], str]:
+        if data == b'{"crash":1}':
+            raise Refused(500, "oops")
+        return super().read(data, chat)
+
+
+def test_a_law_on_all_that_was_said_is_asked_again_what_it_was_asked(tmp_path: Path) -> None:
+    """Its case is the log of a run: without the request of the file it would find nothing, and call it kept."""
+    law = find("S-REFUSE-07")
+    with serving(StumblesOverOne) as wrong, serving(Stranger) as right:
+        target = connect(wrong, Options(profile="openai"))
+        target.send(Call("POST", "/v1/completions", b'{"crash":1}', (JSON,)))
+        line = {**asdict(judge(law, target, Effort())), "target": wrong}
+        assert line["word"] == "failed"
+        path = tmp_path / saved.file_name(line)
+        path.write_text(json.dumps(saved.to_file(line, wrong)), encoding="utf-8")
+        assert main(["replay", str(path)]) == 1
+        assert main(["replay", str(path), "--url", right]) == 0
