@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # xdist brings no types
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]  # xdist brings no types
 
 SERVER_LAW = re.compile(r"test_server_law\[[A-Z]+-[A-Z]+-\d+-(.*)\]")
 
@@ -20,11 +20,12 @@ def scope(nodeid: str) -> str:
     return found[1] if found else nodeid
 
 
-class ByServer(LoadScopeScheduling):  # type: ignore[misc]  # as above
-    """Deals out servers and single tests."""
+class ByServer(LoadGroupScheduling):  # type: ignore[misc]  # as above
+    """Deals out servers and single tests; other people's groups stay groups."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return scope(nodeid)
+        found = scope(nodeid)
+        return found if found != nodeid else str(super()._split_scope(nodeid))
 
 
 def scheduler(config: Any, log: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mockserver.errors import MockError
+from mockserver.model.frames import SOCKET
 from mockserver.record.history import Change
 from mockserver.record.journal import Exchange
 from mockserver.record.redact import redacted
@@ -311,8 +312,10 @@ def check(document: Any, name: str = "this") -> Bundle:
 
 
 def _check_events(found: Bundle, name: str) -> None:
-    """Every event is one of those known, and each request arrives once, before it ends."""
+    """Every event is one of those known; each request arrives once, before it ends, and alone on its connection."""
     numbers = {one.number for one in found.exchanges}
+    connections = {one.number: one.connection for one in found.exchanges if one.request.http_version != SOCKET}
+    busy: dict[int, int] = {}
     seen: dict[str, set[int]] = {"arrived": set(), "ended": set()}
     for index, event in enumerate(found.events):
         kind, value = next(iter(event.items()), ("", None))
@@ -323,6 +326,13 @@ def _check_events(found: Bundle, name: str) -> None:
             if value not in numbers or value in seen[kind] or (kind == "ended" and value not in seen["arrived"]):
                 raise BundleError(f"{place}: request {value!r} cannot have {kind} here")
             seen[kind].add(value)
+            connection = connections.get(value)
+            if connection is None:
+                continue
+            if kind == "arrived" and busy.setdefault(connection, value) != value:
+                raise BundleError(f"{place}: request {busy[connection]} is still open on connection {connection}")
+            if kind == "ended" and busy.get(connection) == value:
+                del busy[connection]
         else:
             try:
                 msgspec.convert(value, EVENTS[kind])

@@ -1,8 +1,9 @@
 """What a failing test shows and writes down holds no key: each has a stand-in, which a replay accepts or refuses alike.
 
 Laws: one key has one stand-in, made of its hash, in scripts and in requests, so who was let in is let in again, an
-expired key is expired, and a wrong one is wrong. Where keys stand (`api_keys`, `Authorization` and its like, `token=`
-of a URL) every one is replaced; elsewhere only what is long and is no word, so that no prompt is changed by chance.
+expired key is expired, and a wrong one is wrong. Where keys stand (`api_keys`, `Authorization` and its like, cookies,
+`token=` and its like in a query) every one is replaced; elsewhere only what is long and is no word, so that no prompt
+is changed by chance.
 """
 
 from __future__ import annotations
@@ -14,14 +15,22 @@ from typing import Any
 from mockserver.errors import MockError
 from mockserver.model.keys import Key, key_to_text, parse_key
 
-HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key"})
+HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "x-auth-token"})
 """Header fields whose value is a key, behind a scheme or bare."""
+
+COOKIES = frozenset({"cookie", "set-cookie"})
+"""Header fields of which each value is a secret, behind its name."""
+
+TARGETS = frozenset({"target", "query", "url"})
+"""Where a request's query stands: there the parameters of `_QUERY` are keys."""
 
 LONG = 8
 """Characters from which on a key is looked for everywhere."""
 
 _STAND_IN = "redacted-"
 _TOKEN = re.compile(r"(?<=[?&]token=)[^&\s\"]+")
+_QUERY = re.compile(r"((?:^|[?&])(?:token|access_token|auth|api[-_]?key|key)=)([^&\s\"]+)", re.IGNORECASE)
+_COOKIE = re.compile(r"(=)([^;\s]+)")
 
 
 def stand_in(key: str) -> str:
@@ -68,6 +77,15 @@ def _is_key_field(pair: Any) -> bool:
     return isinstance(pair, list | tuple) and len(pair) == 2 and str(pair[0]).lower() in HEADERS
 
 
+def _is_cookie(pair: Any) -> bool:
+    return isinstance(pair, list | tuple) and len(pair) == 2 and str(pair[0]).lower() in COOKIES
+
+
+def _stood_in(place: re.Pattern[str], text: str) -> str:
+    """The text with the second group of each place replaced."""
+    return place.sub(lambda found: found[1] + stand_in(found[2]), text)
+
+
 def _parsed(text: str) -> Key:
     try:
         return parse_key(text)
@@ -97,9 +115,15 @@ class _Redactor:
                 return [_key(one) if isinstance(one, str) else one for one in value]
             if name in ("headers", "header") and _is_key_field(value):
                 return [value[0], _field(str(value[1]))]
+            if name in ("headers", "header") and _is_cookie(value):
+                return [value[0], _stood_in(_COOKIE, str(value[1]))]
             return [self.document(one, name) for one in value]
         if isinstance(value, str):
-            return _field(value) if name.lower() in HEADERS else self.text(value)
+            if name.lower() in HEADERS:
+                return _field(value)
+            if name.lower() in COOKIES:
+                return _stood_in(_COOKIE, value)
+            return self.text(_stood_in(_QUERY, value) if name in TARGETS else value)
         return value
 
 

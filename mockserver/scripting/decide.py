@@ -62,6 +62,8 @@ class Decision(Struct, frozen=True, gc=False):
     waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that was
     answered with (None: like a model). `ticket`: the request's turn, where turns are kept; `admitted`: how it was let
     in, as long as the plan is not known.
+
+    The collector does not look at it (`gc=False`): what could close a circle, the ticket, is cleared when it is left.
     """
 
     plan: Plan

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from mockserver.serving.brain import ScriptBrain
     from mockserver.serving.server import MockServer
     from mockserver.serving.sessions import SessionCore
+
+
+WATCHES = 1000
+"""Calls that a session remembers the verdicts of; they keep their exchanges."""
 
 
 class Exchanges(tuple[Exchange, ...]):
@@ -59,7 +64,7 @@ class Session:
 
     def __init__(self, server: MockServer, name: str) -> None:
         self._server = server
-        self._watches: list[CallWatch] = []
+        self._watches: deque[CallWatch] = deque(maxlen=WATCHES)
         self.name = name
 
     def __repr__(self) -> str:

@@ -494,6 +494,11 @@ def test_each_request_arrives_once() -> None:
     ):
         with pytest.raises(BundleError, match=words):
             check({**document, "events": events})
+    first = document["exchanges"][0]
+    both = [first, {**first, "number": 2}]
+    crossed = [{"arrived": 1}, {"arrived": 2}, {"ended": 1}, {"ended": 2}]
+    with pytest.raises(BundleError, match="request 1 is still open on connection"):
+        check({**document, "exchanges": both, "events": crossed})
 
 
 def test_a_replay_that_is_stopped_is_not_as_before(session: Session, tmp_path: Path) -> None:

@@ -76,6 +76,26 @@ def test_words_are_left_alone() -> None:
     assert redacted(redacted(document)) == redacted(document)
 
 
+def test_cookies_and_queries_are_secrets() -> None:
+    """Each cookie's value, and what a query calls a key; a prompt that speaks of one stays."""
+    document = {
+        "headers": [["Cookie", "session=s3cret; theme=dark"], ["X-Goog-Api-Key", "s3cret"]],
+        "header": {"cookie": "session=s3cret"},
+        "target": "/v1/models?api_key=s3cret&limit=5&KEY=s3cret",
+        "query": "access_token=s3cret",
+        "body": "what does ?api_key=s3cret mean",
+    }
+    hidden = stand_in("s3cret")
+    assert redacted(document) == {
+        "headers": [["Cookie", f"session={hidden}; theme={stand_in('dark')}"], ["X-Goog-Api-Key", hidden]],
+        "header": {"cookie": f"session={hidden}"},
+        "target": f"/v1/models?api_key={hidden}&limit=5&KEY={hidden}",
+        "query": f"access_token={hidden}",
+        "body": "what does ?api_key=s3cret mean",
+    }
+    assert redacted(redacted(document)) == redacted(document)
+
+
 def test_a_longer_word_is_another_word() -> None:
     """A key is found whole, a longer one before a shorter; what is no key in form is replaced as it is."""
     text = f"{GOOD} {GOOD}-2 a{GOOD}"
