@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
 
 from contracts.case import Unsaved, to_json
 from contracts.database import of_law
@@ -224,7 +226,10 @@ def _draw(law: Law, target: Any, effort: Effort, trial: _Trial) -> None:
         phases=(Phase.reuse, Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    profile(seed(effort.seed)(given(strategy)(one)))()
+    with warnings.catch_warnings():
+        # A case may be all that a run has said.
+        warnings.filterwarnings("ignore", "Generating overly large repr", HypothesisWarning)
+        profile(seed(effort.seed)(given(strategy)(one)))()
 
 
 def _lost(target: Any, error: NoAnswer) -> str:
