@@ -4,6 +4,7 @@ the fake server or by our client."""
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -163,8 +164,11 @@ def test_a_law_on_all_that_was_said_is_asked_again_what_it_was_asked(tmp_path: P
     with serving(StumblesOverOne) as wrong, serving(Stranger) as right:
         target = connect(wrong, Options(profile="openai"))
         target.send(Call("POST", "/v1/completions", b'{"crash":"%s"}' % (b"large" * 40_000), (JSON,)))
-        line = {**asdict(judge(law, target, Effort())), "target": wrong}
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            line = {**asdict(judge(law, target, Effort())), "target": wrong}
         assert line["word"] == "failed"
+        assert [str(one.message) for one in told if "overly large" in str(one.message)] == []
         path = tmp_path / saved.file_name(line)
         path.write_text(json.dumps(saved.to_file(line, wrong)), encoding="utf-8")
         assert main(["replay", str(path)]) == 1
