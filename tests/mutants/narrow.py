@@ -433,7 +433,13 @@ MUTANTS: tuple[Mutant, ...] = (
         tries=4.0,
     ),
     mutant("error-beside-choices", "A chunk has an error beside its choices.", chunk(_error_beside), "S-FRAME-11"),
-    mutant("mixes-whole-ones", "Of two whole answers at once the second is the first's.", _mixes_whole, "S-ALONE-01"),
+    mutant(
+        "mixes-whole-ones",
+        "Of two whole answers at once the second is the first's.",
+        _mixes_whole,
+        "S-ALONE-01",
+        tries=4.0,
+    ),
     mutant("ids-of-neighbours", "A stream beside another ends with the other's id.", _later_ids, "S-ALONE-03"),
     mutant(
         "half-a-batch", "A good request beside half a document is refused with it.", _batched_refusals, "S-ALONE-05"

@@ -271,7 +271,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "A request without a key is refused without a word.",
         OnSockets(_keyless, _keyless),
         "S-SECURE-10",
-        "S-REFUSE-04",
         key="sk-right-0001",
     ),
 )
