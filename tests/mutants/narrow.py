@@ -109,8 +109,8 @@ def _mixes_whole(turn: Turn) -> Plan:
     turn.memory[kind] = turn.prompt
     if turn.open and last is not None:
         told = {"messages": [{"role": "user", "content": last}]} if turn.chat else {"prompt": last}
-        return slowly(turn.asked(**told).plan)
-    return slowly(turn.plan)
+        return slowly(turn.asked(**told).plan, 0.03)
+    return slowly(turn.plan, 0.03)
 
 
 def _later_ids(turn: Turn) -> Plan:
@@ -438,7 +438,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "Of two whole answers at once the second is the first's.",
         _mixes_whole,
         "S-ALONE-01",
-        tries=4.0,
+        tries=8.0,
     ),
     mutant("ids-of-neighbours", "A stream beside another ends with the other's id.", _later_ids, "S-ALONE-03"),
     mutant(
