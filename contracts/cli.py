@@ -193,7 +193,8 @@ def _explain(options: argparse.Namespace) -> int:
     print(f"{law.id} ({law.level.upper()}), {law.side} law, family {law.family}\n\n{law.description}\n")
     needs = law.needs | (law.over.needs if law.over else frozenset())
     print(f"over:   {law.over.name if law.over else 'nothing drawn'}")
-    print(f"needs:  {', '.join(sorted(needs)) or 'nothing'}\nsource: {law.source}")
+    where = " (in the project's docs/reference)" if ".md" in law.source else ""
+    print(f"needs:  {', '.join(sorted(needs)) or 'nothing'}\nsource: {law.source}{where}")
     module = sys.modules[law.check.__module__]
     print(f"code:   {Path(str(module.__file__)).name}, {law.check.__name__}")
     for name, note in sorted(notes().items()):
