@@ -174,6 +174,8 @@ def beginning(name: str) -> list[Law]:
     if not found:
         near = difflib.get_close_matches(name.upper(), [law.id for law in known], 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "inferneo-contracts list shows all"
+        if "," in name:
+            hint = "give one to each: --law A --law B"
         raise LookupError(f"no law's id begins with {name}; {hint}")
     return found
 

@@ -34,7 +34,8 @@ class ScriptError(MockError, ValueError):
         self.message = message
         self.path = path
         self.place = place
-        super().__init__(f"{place}: {path}: {message}" if place else f"{path}: {message}")
+        said = message if path == "$" else f"{path}: {message}"  # of the whole there is no part to name
+        super().__init__(f"{place}: {said}" if place else said)
 
     def at(self, place: Place | None) -> ScriptError:
         """The same error with the place in the file it came from."""

@@ -170,6 +170,18 @@ LAST = b'{"object": "text_completion", "choices": [{"index": 0, "text": "x", "fi
         (frame(1, LAST[:5], head=0, masked=False) + frame(1, LAST[5:], masked=False), "a message inside another"),
         (frame(0, LAST, masked=False), "a continuation of nothing"),
     ],
+    ids=[
+        "right",
+        "in-pieces",
+        "binary",
+        "masked",
+        "reserved",
+        "opcode-3",
+        "ping-in-pieces",
+        "ping-of-126",
+        "inside-another",
+        "of-nothing",
+    ],
 )
 def test_what_a_server_may_not_send_is_found(data: bytes, wrong: str) -> None:
     """RFC 6455, 5: each such frame breaks S-WS-02, though the text in it could be read."""
