@@ -88,7 +88,8 @@ def test_the_other_sockets() -> None:
         with opened(server, f"/@one{COMPLETIONS}") as peer:
             send(peer, {"model": LLAMA, "prompt": "One", "max_tokens": 3})
             assert all("text" in choice for one in answered(peer) for choice in one["choices"])
-        with opened(server, "/@one/ws") as peer:
+        # What is not read would stop the library from reading on, and from seeing that the socket was closed.
+        with opened(server, "/@one/ws", max_queue=None) as peer:
             send(peer, {"content": "Hi"})
             assert "error" not in receive(peer)
         assert len(server.session("one").wait_for(2)) == 2
