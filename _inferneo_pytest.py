@@ -36,7 +36,7 @@ MARKER = (
 SETTINGS = {"strict", "profile", "seed", "script"}
 FAILED = pytest.StashKey[bool]()
 INSIDE = {
-    ("inferneo._errors", "InferneoError"): ("inferneo._", "httpcore2", "h11"),
+    ("inferneo._errors", "InferneoError"): ("inferneo._", "httpcore", "h11"),
     ("mockserver.errors", "MockError"): ("mockserver.", "concurrent.futures"),
 }
 """An error that is raised on purpose: the modules between it and the test, of the client and of the fake server."""
