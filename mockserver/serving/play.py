@@ -70,6 +70,7 @@ def pieces(plan: Plan, framer: Framer) -> Iterator[bytes | float]:
                 chunked = framer.chunked
             else:
                 yield from _repeat(step, framer)  # type: ignore[arg-type]  # told by kind
+                chunked = framer.chunked
     if type(plan.ending) is End:
         held += framer.end()
     if held:

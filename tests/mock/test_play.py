@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mockserver.errors import PlanError
-from mockserver.lower import Framer
+from mockserver.lower import Framer, lower
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Wait
 from mockserver.serving.clock import Handle
-from mockserver.serving.play import TURN, Player, needs_wire, play_asgi, whole
+from mockserver.serving.play import TURN, Player, needs_wire, pieces, play_asgi, whole
 
 
 class Planned:
@@ -317,3 +317,15 @@ def test_plain_asgi_plays_clean_plans_and_refuses_the_rest() -> None:
         assert sent == []
     with pytest.raises(PlanError, match="a body and no head"):
         play(Plan((Body(b"x"),)))
+
+
+@pytest.mark.parametrize("status", [100, 200, 204])
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_head_that_is_repeated_frames_what_follows(status: int, times: int) -> None:
+    """A body behind it goes out as the repeated head says, not as the head before: what lowering the plan gives."""
+    plan = Plan((Head(200), Repeat((Head(status),), times), Body(b"x")))
+    played = b"".join(piece for piece in pieces(plan, Framer("POST", "1.1", True, b"")) if isinstance(piece, bytes))
+    shown: list[Any] = []
+    for step in lower(plan).steps:
+        shown += list(step.steps) * (step.times or 0) if isinstance(step, Repeat) else [step]
+    assert played == b"".join(step.data for step in shown)
