@@ -7,11 +7,10 @@ creation, and what goes over the wire is one replacement away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import overload
 
-from mockserver.flow import CREATED, ID
+from mockserver.flow import CREATED, ID, LazySteps
 from mockserver.lower import Framer
 from mockserver.plan import Body, End, Ending, Head, Plan, Step
 
@@ -55,7 +54,7 @@ class Blank:
         return kept[2] + kept[3].replace(ID, identity) if kept[2] else None
 
 
-class Filled(Sequence[Step]):
+class Filled(LazySteps):
     """A `Blank` with an id and a time of creation."""
 
     __slots__ = ("blank", "created", "identity")
@@ -78,21 +77,5 @@ class Filled(Sequence[Step]):
         yield blank.head
         yield Body(blank.data.replace(ID, self.identity).replace(CREATED, self.created))
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
-    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
-        return tuple(self)[index]
-
     def __len__(self) -> int:
         return 2
-
-    def __eq__(self, other: object) -> bool:
-        return tuple(self) == tuple(other) if isinstance(other, Filled | tuple) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))

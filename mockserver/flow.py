@@ -81,7 +81,29 @@ class Layout:
         return laid
 
 
-class Flow(Sequence[Step]):
+class LazySteps(Sequence[Step]):
+    """Steps that are made when somebody looks at them, and not kept. They are equal to their tuple."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, LazySteps | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+class Flow(LazySteps):
     """`waits`: seconds before each event, None: none at all. `coalesce`: those that are due at once share a write."""
 
     __slots__ = ("coalesce", "created", "head", "identity", "layout", "waits")
@@ -134,21 +156,5 @@ class Flow(Sequence[Step]):
                 yield Wait(self.waits[number])
             yield Body(data.replace(ID, identity).replace(CREATED, created), mark)
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
-    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
-        return tuple(self)[index]
-
     def __len__(self) -> int:
         return 1 + len(self.layout.parts) + sum(wait > 0 for wait in self.waits or ())
-
-    def __eq__(self, other: object) -> bool:
-        return tuple(self) == tuple(other) if isinstance(other, Flow | tuple) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))

@@ -162,7 +162,7 @@ def test_any_schema_is_drawn_or_refused(schema: Any) -> None:
         value = draw(schema, b"")
     except Unsatisfiable:
         return
-    jsonschema.Draft202012Validator(schema).validate(value)
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(value)) == []
 
 
 PERSON = {
