@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stranger import Stranger, serving
+from wrong_servers import NoDone
 
 from contracts import law as registry
 from contracts.adapters import subject
@@ -46,6 +47,12 @@ def test_the_client_law_runs() -> None:
 
 
 def test_one_law_in_a_strangers_test_runs() -> None:
-    """One law by its id, on a URL."""
-    with serving(Stranger) as url:
-        example("own tests")["test_our_server_ends_its_streams"](url)
+    """One law by its id, on a URL: silent about a right server, and not about a wrong one."""
+    for server, red in ((Stranger, False), (NoDone, True)):
+        with serving(server) as url:
+            try:
+                example("own tests")["test_our_server_ends_its_streams"](url)
+            except AssertionError:
+                assert red
+            else:
+                assert not red
