@@ -243,6 +243,8 @@ class SyncWire:
 def perform(config: Config, call: Call, owner: Any) -> Stream[Any, Any]:
     """Open the WebSocket, send the request, give the stream. Raises `InferneoError`."""
     connect = _library("websockets.sync.client").connect
+    from inferneo._tls import LockedContext  # threads read and write its sockets; that of the event loop needs no lock
+
     opening = Opening(config, call, owner)
 
     def key() -> Secret | None:
@@ -266,6 +268,8 @@ def perform(config: Config, call: Call, owner: Any) -> Stream[Any, Any]:
         while True:
             connection = None
             url, arguments, first = opening.attempt(key())
+            if "ssl" in arguments:
+                arguments["ssl"] = LockedContext(arguments["ssl"])
             try:
                 # `websockets` asks for its use as a context manager; `free` ends it
                 connection = connect(url, **arguments).__enter__()
