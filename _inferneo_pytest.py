@@ -15,7 +15,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +91,23 @@ def _inside_hidden(error: BaseException | None) -> Iterator[None]:
 
 
 def _told(item: pytest.Item, session: Session, explained: bool = True) -> str:
-    """The session in a few lines, and the command that replays it; not `explained`: its problems were told before."""
+    """The session in a few lines, and the command that replays it, if there is anything to replay; not `explained`: its
+    problems were told before.
+    """
     try:
-        return f"{session.describe(explained)}\nreplay: {_command(_write_bundle(item, session))}"
+        told = session.describe(explained)
+        if not session.journal:
+            return f"{told}\n{_nothing_came(session)}"
+        return f"{told}\nreplay: {_command(_write_bundle(item, session))}"
     except Exception as error:  # an error in a hook would end the whole run
         return f"the session cannot be described: {type(error).__name__}: {error}"
+
+
+def _nothing_came(session: Session) -> str:
+    """Where the client under test should have asked, if it did not ask; else that the journal was cleared."""
+    if session.state["requests"]:
+        return "the journal was cleared and no request came after that, so there is nothing to replay"
+    return f"no request reached the session at {session.url}, so there is nothing to replay; is that the client's base URL?"
 
 
 def _command(bundle: Path) -> str:
@@ -110,13 +123,12 @@ def _command(bundle: Path) -> str:
 
 
 def _write_bundle(item: pytest.Item, session: Session) -> Path:
-    """The session as a file: in $INFERNEO_BUNDLES, else in the system's directory of temporary files."""
+    """The session as a file: in $INFERNEO_BUNDLES, else in a folder of ours among the temporary files."""
     import json
-    import tempfile
     from hashlib import sha256
 
-    folder = Path(os.environ.get("INFERNEO_BUNDLES") or Path(tempfile.gettempdir()) / f"inferneo-bundles-{os.getuid()}")
-    folder = folder.absolute()
+    chosen = os.environ.get("INFERNEO_BUNDLES")
+    folder = Path(chosen).absolute() if chosen else _own_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid)[-100:].strip("-")
     whose = sha256(f"{item.config.rootpath} {item.nodeid}".encode()).hexdigest()[:8]  # others have tests of this name
@@ -125,6 +137,25 @@ def _write_bundle(item: pytest.Item, session: Session) -> Path:
     unfinished.write_text(json.dumps(session.bundle()), encoding="utf-8")
     unfinished.replace(path)
     return path
+
+
+@cache
+def _own_folder() -> Path:
+    """`inferneo-bundles-UID` among the temporary files, where it is ours alone; else one that nobody could foresee.
+
+    Anybody may have made that name first, as a folder that they can read or as a link to one of ours.
+    """
+    import stat
+    import tempfile
+
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    folder = Path(tempfile.gettempdir()) / f"inferneo-bundles-{user}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and (user == "" or (found.st_uid == user and not found.st_mode & 0o077)):
+        return folder
+    return Path(tempfile.mkdtemp(prefix="inferneo-bundles-"))
 
 
 def _in_the_way() -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import _inferneo_pytest
 
 
 def run(pytester: pytest.Pytester, code: str, *args: str) -> pytest.RunResult:
@@ -417,3 +422,93 @@ def test_a_mistake_in_a_script_is_shown_in_the_line_that_made_it(pytester: pytes
     for inside in ("*settings.py:*", "*sessionclock.py:*", "*_base.py:*", "*callwatch.py:*", "*hidden*"):
         result.stdout.no_fnmatch_line(inside)
     run(pytester, code, "--full-trace").stdout.fnmatch_lines(["*settings.py:*", "*sessionclock.py:*"])
+
+
+def test_without_a_request_there_is_nothing_to_replay(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command for nothing, but where the client should have asked; of a journal that was cleared it is said."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
+    result = run(
+        pytester,
+        """
+        import urllib.request
+
+        def test_silent(inferneo_mock):
+            print("it is at", inferneo_mock.url, "now")
+            assert False
+
+        def test_cleared(inferneo_mock):
+            for _ in range(2):
+                urllib.request.urlopen(f"{inferneo_mock.url}/health").close()
+            door = urllib.request.Request(f"{inferneo_mock.url}/_mock/journal", method="DELETE")
+            urllib.request.urlopen(door).close()
+            assert False
+        """,
+    )
+    result.assert_outcomes(failed=2)
+    said = result.stdout.str()
+    (url,) = re.findall(r"it is at (\S+) now", said)
+    assert f"no request reached the session at {url}, so there is nothing to replay" in said
+    assert "the journal was cleared and no request came after that, so there is nothing to replay" in said
+    assert "replay: " not in said
+    assert not (pytester.path / "bundles").exists()
+
+
+def test_one_is_one_in_the_report_and_the_replay(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`1 request`, `1 call`: what is counted agrees with its number."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
+    result = run(
+        pytester,
+        """
+        import urllib.request
+        from mockserver import chat
+
+        def test_it(inferneo_mock):
+            inferneo_mock.on(chat(contains="report"), name="r").reply("x")
+            ask = urllib.request.Request(
+                f"{inferneo_mock.url}/v1/chat/completions", b'{"messages": [{"role": "user", "content": "report"}]}'
+            )
+            with inferneo_mock.call("it") as call:
+                call.run(lambda: urllib.request.urlopen(ask).close())
+            print(repr(call.verdict()))
+            print(inferneo_mock.preview(inferneo_mock.journal[0].request))
+            assert False
+        """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["<Verdict on 'it', 1 attempt: *", "rule r (1 call): matches <- answers"])
+    bundle = next((pytester.path / "bundles").glob("*.json"))
+    replayed = pytester.run(sys.executable, "-m", "mockserver", "replay", str(bundle))
+    assert replayed.ret == 0
+    replayed.stdout.fnmatch_lines(["1 request, 1 as before, 0 not"])
+
+
+def test_a_folder_that_somebody_else_has_made_gets_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link, a file, one that all may read: then the folder is one with a name that nobody could foresee."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    known = tmp_path / f"inferneo-bundles-{os.getuid()}"
+    theirs = tmp_path / "theirs"
+
+    def chosen() -> Path:
+        _inferneo_pytest._own_folder.cache_clear()
+        found = _inferneo_pytest._own_folder()
+        assert found.stat().st_mode & 0o777 == 0o700
+        assert found.parent == tmp_path
+        return found
+
+    assert chosen() == known
+    assert chosen() == known
+    known.chmod(0o755)
+    assert chosen() != known
+    known.rmdir()
+    theirs.mkdir(mode=0o700)
+    known.symlink_to(theirs)
+    assert chosen() != known
+    known.unlink()
+    known.write_text("")
+    first = chosen()
+    assert first != known
+    assert chosen() != first
+    assert list(theirs.iterdir()) == []
+    _inferneo_pytest._own_folder.cache_clear()

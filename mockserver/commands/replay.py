@@ -12,6 +12,7 @@ import asyncio
 from pathlib import Path
 
 from mockserver.cli import until_stopped
+from mockserver.count import counted
 from mockserver.errors import ScriptError
 from mockserver.record.bundle import Bundle, BundleError, read_bundle
 from mockserver.record.standin import has_predicate, is_function
@@ -73,14 +74,16 @@ def _replay(bundle: Bundle, verbose: bool) -> int:
     for label, function in bundle.python.items():
         print(f"rule {label} answers by the record of what the Python function {function} said")
     if bundle.missing:
-        print(f"{bundle.missing} requests or changes were too old to be kept: counters and states may differ")
+        print(
+            f"{counted(bundle.missing, 'request or change was', 'requests or changes were')} too old to be kept: counters and states may differ"
+        )
     try:
         asyncio.run(Rerun(bundle, tell).run())
     except KeyboardInterrupt:
-        print(f"stopped after {len(outcomes)} of {len(bundle.exchanges)} requests")
+        print(f"stopped after {len(outcomes)} of {counted(len(bundle.exchanges), 'request')}")
         return 1
     wrong = sum(bool(outcome.differences) for outcome in outcomes)
-    print(f"{len(outcomes)} requests, {len(outcomes) - wrong} as before, {wrong} not")
+    print(f"{counted(len(outcomes), 'request')}, {len(outcomes) - wrong} as before, {wrong} not")
     return 1 if wrong else 0
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from mockserver.count import counted
 from mockserver.plan import Stall
 from mockserver.record.calls import VOLATILE, Call, group, sent_of
 from mockserver.record.journal import Exchange
@@ -113,11 +114,13 @@ class Verdict:
     def __repr__(self) -> str:
         """One short line, for pytest shows no more of it; the whole is in the report's section `inferneo_mock`."""
         found = f": {', '.join(self.ids)}" if self.findings else ""
-        return f"<Verdict on {self.name!r}, {self.attempts} attempts: {'ok' if self.ok else 'not ok'}{found}>"
+        return (
+            f"<Verdict on {self.name!r}, {counted(self.attempts, 'attempt')}: {'ok' if self.ok else 'not ok'}{found}>"
+        )
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {finding}" for finding in self.findings)
-        return f"call {self.name!r}, {self.attempts} attempts: {'ok' if self.ok else 'not ok'}{lines}"
+        return f"call {self.name!r}, {counted(self.attempts, 'attempt')}: {'ok' if self.ok else 'not ok'}{lines}"
 
     def to_json(self) -> dict[str, Any]:
         """For the door and reports."""
@@ -207,7 +210,7 @@ def retried_after_output(case: Case) -> str:
     for number, _, told, _ in case.retries():
         if told.streamed and told.visible and not _kept_to_itself(case, told):
             return (
-                f"attempt {number} had sent {len(told.text)} characters ({told.text[:40]!r}) when it broke off, "
+                f"attempt {number} had sent {counted(len(told.text), 'character')} ({told.text[:40]!r}) when it broke off, "
                 f"and attempt {number + 1} asked again"
             )
     return ""
@@ -281,7 +284,7 @@ def retry_storm(case: Case) -> str:
     if count <= case.limits.attempts:
         return ""
     first, last = case.call.attempts[0], case.call.attempts[-1]
-    return f"{count} attempts in {last.started - first.started:.2f} s; {case.limits.attempts} are plenty"
+    return f"{counted(count, 'attempt')} in {last.started - first.started:.2f} s; {case.limits.attempts} {'is' if case.limits.attempts == 1 else 'are'} plenty"
 
 
 def no_pause(case: Case) -> str:

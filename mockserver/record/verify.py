@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mockserver.count import counted
 from mockserver.record.hints import held_back, idle_faults
 from mockserver.record.journal import Exchange
 from mockserver.record.redact import HEADERS, header_key, redacted, redacted_text
@@ -114,13 +115,13 @@ def describe(core: SessionCore, explained: bool = True) -> str:
     lines.append(f"script: {json.dumps(redacted(brain.script.to_json()))}")
     journal = list(core.journal)
     if len(journal) > SHOWN:
-        lines.append(f"  ... {len(journal) - SHOWN} exchanges before")
+        lines.append(f"  ... {counted(len(journal) - SHOWN, 'exchange')} before")
     before: list[str] = []
     for exchange in journal[-SHOWN:]:
         request = exchange.request
         lines.append(
             f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
-            f"{_outcome(exchange)}, {exchange.sent_bytes} bytes, ended {exchange.ended} after {exchange.seconds:.3f} s"
+            f"{_outcome(exchange)}, {counted(exchange.sent_bytes, 'byte')}, ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
         if exchange.decision.explanation is not None:
             lines += [f"     {line}" for line in (_explained(exchange)[1:] if explained else [])]

@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.connection import ORDERLY, ConnectionPlan
+from mockserver.count import counted
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_faults
 from mockserver.model.ticket import Ticket
@@ -107,7 +108,7 @@ def decide(
             named = {name: value for name, value in {**named, **rule.sets}.items() if value is not None}
         turn = rule.turn(call)
         if turn is None:
-            failure = f"rule {label} was called {call} times, its script ends after {rule.calls}"
+            failure = f"rule {label} was called {counted(call, 'time')}, its script ends after {rule.calls}"
             after = State(hits, state.fired, started, requests, state.unmatched, state.healed, state.faults, named)
             return after, Decision(_refusal(500, failure, "script_exhausted"), label, call=call, failure=failure)
         reply_index, fault_index = turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mockserver.count import counted
 from mockserver.request import Request
 from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Finding, explain_matcher
@@ -38,7 +39,7 @@ class RuleFindings:
     def __str__(self) -> str:
         """One line: the fields that do not hold."""
         wrong = "; ".join(str(finding) for finding in self.findings if not finding.holds)
-        return f"{self.rule} ({self.hits} calls): {wrong or 'matches'}"
+        return f"{self.rule} ({counted(self.hits, 'call')}): {wrong or 'matches'}"
 
     def to_json(self) -> dict[str, Any]:
         """For the door."""
@@ -54,7 +55,7 @@ def _jsonable(value: Any) -> Any:
         return value
     text = str(value)
     if len(text) > _LONG:
-        return f"{text[:_LONG]}... ({len(text)} characters)"
+        return f"{text[:_LONG]}... ({counted(len(text), 'character')})"
     return value if isinstance(value, str | dict | list) else text
 
 
@@ -84,12 +85,14 @@ class Explanation:
         told = [self.request]
         for rule in self.rules[:limit]:
             answers = " <- answers" if rule.rule == self.rule else ""
-            told.append(f"rule {rule.rule} ({rule.hits} calls): {'matches' if not rule.misses else 'no'}{answers}")
+            told.append(
+                f"rule {rule.rule} ({counted(rule.hits, 'call')}): {'matches' if not rule.misses else 'no'}{answers}"
+            )
             told.extend(f"    {finding}" for finding in rule.findings)
         if not self.rules:
             told.append("the script has no rules")
         if limit is not None and len(self.rules) > limit:
-            told.append(f"... and {len(self.rules) - limit} more rules")
+            told.append(f"... and {counted(len(self.rules) - limit, 'more rule')}")
         return told if self.would is None else [*told, *self.would.told()]
 
     def to_json(self) -> dict[str, Any]:

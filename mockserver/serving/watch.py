@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mockserver.count import counted
 from mockserver.errors import MockError
 from mockserver.scripting.script import Script
 from mockserver.serving.brain import ScriptBrain
@@ -68,5 +69,5 @@ class Watcher:
             brain = server.sessions.get(name).brain
             if isinstance(brain, ScriptBrain) and brain.script == old:
                 brain.load(script)
-        self._tell(f"{self._path}: read again, {len(script.rules)} rules")
+        self._tell(f"{self._path}: read again, {counted(len(script.rules), 'rule')}")
         return True

@@ -78,7 +78,7 @@ def test_ctl_arms_and_asks(
     assert [one["number"] for one in told("journal", "--contains", "weather")["exchanges"]] == [2]
     assert told("journal", "--wait-for", "9", "--within", "0.01")["ended"] == 2
     assert told("state")["hits"] == {"r": 1, "held": 0}
-    assert "rule r (1 calls): matches <- answers" in told("explain", "--text", "a report")
+    assert "rule r (1 call): matches <- answers" in told("explain", "--text", "a report")
     explained = told("explain", "--number", "2")
     assert "contains: expected 'report', got 'weather'" in explained
     assert "answered by no rule" in explained
@@ -254,7 +254,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         path.write_text("profile: nothing\n")
         assert not server.run(watcher.reload)
         assert server.new_session().script.rules[0].name == "b"
-    assert "read again, 1 rules" in told[0]
+    assert "read again, 1 rule" in told[0]
     assert "s.yaml:1:" in told[1]
     assert "did you mean 'name'" in told[1]
     assert told[1].endswith("the script before it stays in force")

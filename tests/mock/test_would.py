@@ -54,7 +54,7 @@ def test_the_plan_of_the_nearest_rule_is_shown() -> None:
     _, decision = decide(matching, State(hits={"near": 1}), post(CHAT, chat("repart", stream=True)), answer)
     assert plan_from_json(would["plan"], "$") == decision.plan
     text = told["text"].splitlines()
-    assert text[1:3] == ["rule near (1 calls): no", "    contains: expected 'report', got 'repart'"]
+    assert text[1:3] == ["rule near (1 call): no", "    contains: expected 'report', got 'repart'"]
     assert "    model: expected 'm', got 'meta-llama/Llama-2-7b-chat-hf'" in text
     assert "had it matched, rule near (call 2, reply 1, faults delay) would send:" in text
     assert "   0.500 s  head                200" in text
