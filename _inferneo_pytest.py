@@ -107,7 +107,8 @@ def _nothing_came(session: Session) -> str:
     """Where the client under test should have asked, if it did not ask; else that the journal was cleared."""
     if session.state["requests"]:
         return "the journal was cleared and no request came after that, so there is nothing to replay"
-    return f"no request reached the session at {session.url}, so there is nothing to replay; is that the client's base URL?"
+    nothing = "so there is nothing to replay; is that the client's base URL?"
+    return f"no request reached the session at {session.url}, {nothing}"
 
 
 def _command(bundle: Path) -> str:
