@@ -49,6 +49,11 @@ class Call:
         """Whether the path is the chat endpoint's."""
         return self.path.partition("?")[0].endswith("/chat/completions")
 
+    @property
+    def is_socket(self) -> bool:
+        """Whether it belongs to a WebSocket (a handshake, a message), and so cannot be sent alone."""
+        return self.method == MESSAGE or any(name.lower() == "upgrade" for name, _ in self.fields)
+
     def key(self) -> tuple[str, str, str]:
         """Equal for calls that mean the same: the order of keys and the white space of JSON do not count."""
         document = self.document

@@ -263,7 +263,9 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
     if trial.dead is not None:
         target.sent[:] = trial.dead
     again, repeats, calls, log = 0, 0, list(target.sent), _shown(target)
-    if target.live and trial.dead is None:
+    if breach.resent is not None:
+        repeats, again = breach.resent
+    elif target.live and trial.dead is None:
         while repeats < REPEATS and not (repeats and effort.is_over):
             repeats += 1
             try:
@@ -273,7 +275,7 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
                 breach = error
                 calls, log = list(target.sent), _shown(target)
     seen = "recorded" if not target.live else f"{again} of {repeats} repetitions failed again"
-    if target.live and _is_log(trial.case):
+    if target.live and _is_log(trial.case) and breach.resent is None:
         seen = "seen in what the run had sent, which was read again and not asked again"
     if trial.dead is not None:
         seen = f"the server {trial.lost}, so it was not asked again"

@@ -22,10 +22,16 @@ Function = TypeVar("Function", bound=Callable[..., None])
 
 
 class Breach(Exception):  # noqa: N818 - it says what was found, in the law's words
-    """The law is broken: what was expected, what was got; `exchange` shows it, where it is not the last one sent."""
+    """The law is broken: what was expected, what was got; `exchange` shows it, where it is not the last one sent.
 
-    def __init__(self, expected: str, got: object, exchange: Exchange | None = None) -> None:
+    `resent`: how often the law, which reads what was seen, has sent the request of `exchange` again and how often that
+    was broken again; None where nothing was sent again."""
+
+    def __init__(
+        self, expected: str, got: object, exchange: Exchange | None = None, resent: tuple[int, int] | None = None
+    ) -> None:
         self.exchange = exchange
+        self.resent = resent
         self.expected = expected
         self.got = got if isinstance(got, str) else shorten(got)
         super().__init__(expected, self.got)

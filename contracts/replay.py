@@ -15,7 +15,6 @@ from typing import Any
 from contracts.adapters import subject
 from contracts.bench import Bench
 from contracts.connect import connect
-from contracts.exchange import MESSAGE
 from contracts.files import readable
 from contracts.judge import NOTHING, Effort, Verdict, judge, judge_case
 from contracts.law import Law, Unjudgeable, Unsupported, find
@@ -60,7 +59,7 @@ def _ask_again(saved: Saved, target: Any) -> None:
     if not hasattr(target, "log"):
         return
     for call in saved.asked:
-        if call.method == MESSAGE or "upgrade" in {name.lower() for name, _ in call.fields}:
+        if call.is_socket:
             continue
         renamed = call.body.replace(json.dumps(saved.model).encode(), json.dumps(target.model).encode())
         with suppress(NoAnswer, Unsupported):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,13 +11,16 @@ from hypothesis import strategies as st
 from contracts.bad import RANGES, TYPES, Bad
 from contracts.domains import Domain, ask, endpoints
 from contracts.exchange import Call, Exchange
-from contracts.law import Unsupported
+from contracts.law import Breach, Unsupported
 from contracts.wire import NoAnswer
 
 SECONDS = 8.0
 """A sweep over a slow server ends after so long, with whatever was seen."""
 TOLD = 24
+RESENT = 2
+"""A crash that was seen once is asked for so often again: a server that stumbles once under load is not wrong."""
 SWEPT = "swept"
+DROPPED = "dropped"
 MORE: dict[str, tuple[Any, ...]] = {
     "messages": (
         [],
@@ -72,9 +76,68 @@ def sweep(target: Any) -> list[Exchange]:
                 break
             try:
                 target.send(bad.call)
-            except (NoAnswer, Unsupported):
+            except NoAnswer as error:
+                if error.how in ("refused", "timeout"):
+                    break
+                target.notes.setdefault(DROPPED, []).append(bad.call)
+            except Unsupported:
                 break
     return list(target.log)
+
+
+def crashes(target: Any, call: Call) -> bool:
+    """Whether the server still crashes, or drops the connection, when the request is sent again."""
+    try:
+        return is_crash(target.send(call))
+    except (NoAnswer, Unsupported):
+        return True
+
+
+def is_crash(exchange: Exchange) -> bool:
+    """A 5xx; 501 says what it means, and so does a 503 that says when to come again."""
+    busy = exchange.status == 503 and exchange.response.field("retry-after") is not None
+    return exchange.status >= 500 and exchange.status != 501 and not busy
+
+
+def dropped(target: Any) -> None:
+    """Raises `Breach` when the server closes the connection on a request of the sweep, without a word and each time."""
+    calls = sorted(target.notes.get(DROPPED, ()), key=lambda call: len(call.body)) if target.live else []
+    for call in calls[:TOLD]:
+        target.begin()
+        last = None
+        for _ in range(RESENT):
+            try:
+                target.send(call)
+            except NoAnswer as error:
+                last = error
+            except Unsupported:
+                return
+            else:
+                last = None
+                break
+        if last is not None:
+            wanted = f"an answer to {call.method} {call.path} {call.body[:120]!r}"
+            raise Breach(wanted, f"{last}{likewise(target, call, [])}", None, (RESENT, RESENT)) from last
+
+
+def lasting(target: Any, crashed: list[Exchange]) -> tuple[Exchange, tuple[int, int] | None]:
+    """The shortest request of which the server crashes whenever it gets it; where there is none, the shortest of all.
+
+    Beside it how often it was sent again and crashed again; None where that need not, or cannot be tried: it was seen
+    twice, belongs to a socket, or comes from a recording.
+    """
+    seen = Counter(exchange.call.key() for exchange in crashed)
+    ordered = sorted(crashed, key=lambda exchange: len(exchange.call.body))
+    if not target.live:
+        return ordered[0], None
+    for exchange in ordered:
+        if seen[exchange.call.key()] > 1 or exchange.call.is_socket:
+            return exchange, None
+    for exchange in ordered[:TOLD]:
+        again = [crashes(target, exchange.call) for _ in range(RESENT)]
+        if any(again):
+            return exchange, (RESENT, sum(again))
+    return ordered[0], (RESENT, 0)
 
 
 def difference(call: Call) -> str:
@@ -98,13 +161,18 @@ def difference(call: Call) -> str:
     return f"{said} {', '.join(told)}".strip()
 
 
-def likewise(crashed: list[Exchange]) -> str:
-    """The other requests that crashed, the shortest first and each kind once."""
-    kinds = list(dict.fromkeys(difference(x.call) for x in sorted(crashed, key=lambda x: len(x.call.body))))
-    if len(kinds) < 2:
-        return ""
-    more = f", and {len(kinds) - 1 - TOLD} more" if len(kinds) - 1 > TOLD else ""
-    return f"; so are: {'; '.join(kinds[1 : TOLD + 1])}{more}"
+def likewise(target: Any, first: Call, crashed: list[Exchange]) -> str:
+    """The other requests that crashed, the shortest first and each kind once; then those that were dropped."""
+    others = sorted((x.call for x in crashed), key=lambda call: len(call.body))
+    dropped = target.notes.get(DROPPED, []) if target.live else []
+    return _kinds(first, others, "so are") + _kinds(first, dropped, "closed on without an answer")
+
+
+def _kinds(first: Call, calls: list[Call], what: str) -> str:
+    told = difference(first)
+    kinds = [kind for kind in dict.fromkeys(map(difference, calls)) if kind != told]
+    more = f", and {len(kinds) - TOLD} more" if len(kinds) > TOLD else ""
+    return f"; {what}: {'; '.join(kinds[:TOLD])}{more}" if kinds else ""
 
 
 EVERYTHING = Domain(

@@ -9,7 +9,7 @@ from contracts.bad import BAD_BODIES, BAD_TYPES, BAD_VALUES, MEANS_NOTHING, MISS
 from contracts.domains import CHAT, LOG, TEXT, WHOLE, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
 from contracts.law import Breach, Vacuous, expect, law
-from contracts.sweep import EVERYTHING, likewise
+from contracts.sweep import EVERYTHING, dropped, is_crash, lasting, likewise
 from contracts.target import Target
 
 SOURCE = "laws.md 28-33"
@@ -20,12 +20,6 @@ def refused(exchange: Exchange, what: str) -> None:
     """A 4xx, and 501 where the server says that it cannot do this at all."""
     good = 400 <= exchange.status < 500 or exchange.status == 501
     expect(good, f"a 4xx for {what}", f"{exchange.status} {exchange.response.body[:160]!r}")
-
-
-def is_crash(exchange: Exchange) -> bool:
-    """A 5xx; 501 says what it means, and so does a 503 that says when to come again."""
-    busy = exchange.status == 503 and exchange.response.field("retry-after") is not None
-    return exchange.status >= 500 and exchange.status != 501 and not busy
 
 
 def not_crashed(exchange: Exchange, what: str) -> None:
@@ -182,14 +176,17 @@ def no_200_is_an_error(target: Target, log: list[Exchange]) -> None:
 def no_request_is_a_server_error(target: Target, log: list[Exchange]) -> None:
     """No request that the judge sent was answered by a 5xx (501 says what it means).
 
-    A live server is sent each field once wrong in each way that is tried first: all that crash it are told at once.
+    A live server is sent each field once wrong in each way that is tried first: all that crash it are told at once, and
+    so is a connection that is closed on such a request without an answer. A crash that was seen once, and not when the
+    same was sent again, is told as such.
     """
     crashed = [exchange for exchange in log if is_crash(exchange)]
     if not crashed:
+        dropped(target)
         return
-    first = min(crashed, key=lambda exchange: len(exchange.call.body))
-    got = f"{first.status} {first.response.body[:160]!r}{likewise(crashed)}"
-    raise Breach(f"no 5xx for {first.call.method} {first.call.path} {first.call.body[:120]!r}", got, first)
+    first, resent = lasting(target, crashed)
+    got = f"{first.status} {first.response.body[:160]!r}{likewise(target, first.call, crashed)}"
+    raise Breach(f"no 5xx for {first.call.method} {first.call.path} {first.call.body[:120]!r}", got, first, resent)
 
 
 @law("S-REFUSE-08", over=BAD_BODIES, examples=30, source="laws.md 30")
