@@ -75,9 +75,10 @@ def _asked(options: argparse.Namespace) -> bytes:
         page = ask(options, "GET", "/journal", after=options.number - 1, limit=1)["exchanges"]
         if not page or page[0]["number"] != options.number:
             raise DoorError(f"the journal has no request {options.number}")
-        return json.dumps(page[0]["request"]).encode()
+        return json.dumps({**page[0]["request"], "connection": page[0]["connection"]}).encode()
     message = {"model": options.model, "messages": [{"role": "user", "content": options.text}]}
-    return json.dumps({"body": {**message, "stream": options.stream}}).encode()
+    headers = {} if options.key is None else {"authorization": f"Bearer {options.key}"}
+    return json.dumps({"headers": headers, "body": {**message, "stream": options.stream}}).encode()
 
 
 def _script(options: argparse.Namespace) -> Any:
@@ -177,6 +178,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     explain = made["explain"].add_argument
     explain("--text", default="Hello!", help="what the user says (%(default)s)")
     explain("--model", default="meta-llama/Llama-2-7b-chat-hf", help="%(default)s")
+    explain("--key", default=None, help="with this API key")
     explain("--stream", action="store_true", help="ask for a stream")
     explain("--number", type=int, default=None, help="a request of the journal instead")
     explain("--file", default=None, help="a request as JSON instead: method, path, headers, body (- for stdin)")

@@ -74,9 +74,8 @@ def _replay(bundle: Bundle, verbose: bool) -> int:
     for label, function in bundle.python.items():
         print(f"rule {label} answers by the record of what the Python function {function} said")
     if bundle.missing:
-        print(
-            f"{counted(bundle.missing, 'request or change was', 'requests or changes were')} too old to be kept: counters and states may differ"
-        )
+        gone = counted(bundle.missing, "request or change was", "requests or changes were")
+        print(f"{gone} too old to be kept: counters and states may differ")
     try:
         asyncio.run(Rerun(bundle, tell).run())
     except KeyboardInterrupt:

@@ -210,8 +210,8 @@ def retried_after_output(case: Case) -> str:
     for number, _, told, _ in case.retries():
         if told.streamed and told.visible and not _kept_to_itself(case, told):
             return (
-                f"attempt {number} had sent {counted(len(told.text), 'character')} ({told.text[:40]!r}) when it broke off, "
-                f"and attempt {number + 1} asked again"
+                f"attempt {number} had sent {counted(len(told.text), 'character')} ({told.text[:40]!r}) "
+                f"when it broke off, and attempt {number + 1} asked again"
             )
     return ""
 
@@ -284,7 +284,8 @@ def retry_storm(case: Case) -> str:
     if count <= case.limits.attempts:
         return ""
     first, last = case.call.attempts[0], case.call.attempts[-1]
-    return f"{counted(count, 'attempt')} in {last.started - first.started:.2f} s; {case.limits.attempts} {'is' if case.limits.attempts == 1 else 'are'} plenty"
+    enough = "1 is" if case.limits.attempts == 1 else f"{case.limits.attempts} are"
+    return f"{counted(count, 'attempt')} in {last.started - first.started:.2f} s; {enough} plenty"
 
 
 def no_pause(case: Case) -> str:

@@ -121,7 +121,8 @@ def describe(core: SessionCore, explained: bool = True) -> str:
         request = exchange.request
         lines.append(
             f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
-            f"{_outcome(exchange)}, {counted(exchange.sent_bytes, 'byte')}, ended {exchange.ended} after {exchange.seconds:.3f} s"
+            f"{_outcome(exchange)}, {counted(exchange.sent_bytes, 'byte')}, "
+            f"ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
         if exchange.decision.explanation is not None:
             lines += [f"     {line}" for line in (_explained(exchange)[1:] if explained else [])]

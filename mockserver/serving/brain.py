@@ -10,7 +10,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mockserver.filled import Account
 from mockserver.model.admission import Books, Pass, Terms, admit, leave, serve
 from mockserver.model.admission import changed as changed_terms
 from mockserver.model.admission import moved as moved_books
-from mockserver.model.answer import Answerer
+from mockserver.model.answer import Answerer, with_headers
 from mockserver.model.frames import SOCKET
 from mockserver.model.keys import Key, check
 from mockserver.model.latency import INSTANT, Latency
@@ -41,7 +41,7 @@ from mockserver.request import Request
 from mockserver.scripting.decide import OVERRIDE, Decision, connection_plan, decide, faults_of_header
 from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Match
-from mockserver.scripting.preview import Preview, preview
+from mockserver.scripting.preview import Gate, Preview, preview, refused
 from mockserver.scripting.script import Script, load_script, parse_script
 from mockserver.scripting.state import (
     State,
@@ -216,11 +216,15 @@ class ScriptBrain:
         return self._served(request, decision, who)
 
     def _decided(self, request: Request) -> Decision:
-        extra = faults_of_header(request) if request.header(OVERRIDE) is not None and self.heeds(request) else ()
+        extra = self._brought(request) if request.header(OVERRIDE) is not None else ()
         self.state, decision = decide(self.script, self.state, request, self.answer, extra)
         if decision.failure is not None:
             self.failures.append(decision.failure)
         return decision
+
+    def _brought(self, request: Request) -> tuple[Fault, ...]:
+        """The faults in the request's own header, where they are heeded. Raises `ScriptError`."""
+        return faults_of_header(request) if self.heeds(request) else ()
 
     def _served(self, request: Request, decision: Decision, who: Pass) -> Decision:
         """The decision as it is played under the session's terms."""
@@ -510,8 +514,16 @@ class ScriptBrain:
             "waiting": self._books.load.waiting,
         }
 
-    def preview(self, request: Request) -> Preview:
-        """What `request` would get now, and why; nothing changes."""
+    def preview(self, request: Request, largest: int | None = None) -> Preview:
+        """What `request` would get now, and why; nothing changes. `largest`: the bytes that a body may have."""
         now = time.monotonic()
         asked = dataclasses.replace(request, received=now if self.clock is None else self.clock.elapsed(now))
-        return preview(self.script, self.state, asked, self.answer)
+        if largest is not None and len(request.body) > largest:
+            why = f"before anything else: its body has {len(request.body)} bytes, and {largest} are read"
+            plan = with_headers(self.refuse("too_large", limit=largest), ((b"connection", b"close"),))
+            return refused(self.script, self.state, asked, plan, why)
+        gate = None
+        if self._terms is not None:
+            cost = partial(self._answerer.account, seed=self.script.seed)
+            gate = Gate(self._terms, self._books, self._wall(), cost)
+        return preview(self.script, self.state, asked, self.answer, self._brought(request), gate)

@@ -16,7 +16,7 @@
     PUT    clock     {"advance": seconds}, {"freeze": null|moment}, {"set": moment} or {"run": true}
     PUT    keys      a list of API keys: requests with one of them, and no prefix, are this session's
     POST   release   {"barrier", "times"}: let go what a rule holds   -> {"released": n}
-    POST   explain   {"method", "path", "headers", "body"}: every rule, every field, the plan and its timeline
+    POST   explain   {"method", "path", "headers", "body", "connection"}: every rule, every field, the plan, its times
     POST   plan      the same request: only the plan and its timeline
     GET    bundle    all of the session, for `inferneo-mock replay`
 
@@ -53,6 +53,9 @@ WITHIN = 10.0
 
 LIMIT = 1000
 """Exchanges in one page of the journal when not told."""
+
+PLANNED = ("rule", "call", "reply", "faults", "refused", "queued", "notes", "plan", "timeline")
+"""What `POST plan` says of all that `POST explain` does."""
 
 Handler = Callable[[HttpRequest, SessionCore, ScriptBrain], Awaitable[Response]]
 
@@ -220,14 +223,14 @@ async def put_faults(request: HttpRequest, session: SessionCore, brain: ScriptBr
 
 async def explain(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """Which rule a request would get, and why not the others."""
-    found = brain.preview(asked(await _json(request), session))
+    found = brain.preview(asked(await _json(request), session), session.home.max_body)
     return answer({**found.to_json(), "text": str(found)})
 
 
 async def plan(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
     """What would be sent to a request, and when."""
-    found = brain.preview(asked(await _json(request), session)).to_json()
-    return answer({key: found[key] for key in ("rule", "call", "reply", "faults", "plan", "timeline")})
+    found = brain.preview(asked(await _json(request), session), session.home.max_body).to_json()
+    return answer({key: found[key] for key in PLANNED})
 
 
 async def put_seed(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
@@ -275,9 +278,14 @@ async def get_bundle(request: HttpRequest, session: SessionCore, brain: ScriptBr
 
 
 def asked(document: Any, session: SessionCore) -> Request:
-    """The request that `document` describes: `method`, `path`, `headers` ([[k, v]] or an object), `body` (any JSON)."""
+    """The request that `document` describes: `method`, `path`, `headers` ([[k, v]] or an object), `body` (any JSON),
+    and the number of the `connection` it comes on, if that is known.
+    """
     if not isinstance(document, dict):
         raise ScriptError("a request is an object with 'method', 'path', 'headers' and 'body'")
+    connection = document.get("connection", 0)
+    if isinstance(connection, bool) or not isinstance(connection, int) or connection < 0:
+        raise ScriptError(f"the number of a connection is a whole number from 1, not {connection!r}", "$.connection")
     body = document.get("body")
     headers = document.get("headers", [])
     pairs = headers.items() if isinstance(headers, dict) else headers
@@ -287,6 +295,7 @@ def asked(document: Any, session: SessionCore) -> Request:
         headers=tuple((str(name).lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in pairs),
         body=b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode(),
         session=session.name,
+        connection=connection,
         number=session.requests + 1,
     )
 

@@ -184,7 +184,7 @@ class Session:
 
     def preview(self, request: Request) -> Preview:
         """What the request would get now, and why; nothing changes."""
-        return self._server.run(self.brain.preview, request)
+        return self._server.run(self.brain.preview, request, self._server.sessions.max_body)
 
     def wait_for(self, count: int = 1, within: float = 5.0, *, arrived: bool = False) -> Exchanges:
         """Wait until `count` exchanges have ended (or only arrived). Raises `TimeoutError`, saying how many have.
