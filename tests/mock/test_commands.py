@@ -162,7 +162,17 @@ def test_the_door_refuses_what_means_nothing(server: MockServer, session: Sessio
         caught.value.close()
     good = urllib.request.Request(f"{session.url}/_mock/plan", b'{"body": {"messages": []}}', method="POST")
     with urllib.request.urlopen(good, timeout=5) as response:
-        assert set(json.load(response)) == {"rule", "call", "reply", "faults", "plan", "timeline"}
+        assert set(json.load(response)) == {
+            "rule",
+            "call",
+            "reply",
+            "faults",
+            "refused",
+            "queued",
+            "notes",
+            "plan",
+            "timeline",
+        }
 
 
 def test_a_bundle_is_replayed(session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
