@@ -6,7 +6,7 @@ from contracts.answers import answer, choices, documents, index, read, tokens
 from contracts.domains import CALLS, PROMPTS, STREAMS, WHOLE
 from contracts.exchange import Call
 from contracts.law import NotRecorded, Unsupported, Vacuous, expect, law
-from contracts.server_laws.plain import obeyed
+from contracts.server_laws.plain import counted, obeyed
 from contracts.target import Target
 
 SOURCE = "laws.md 13"
@@ -76,8 +76,11 @@ def several_choices_cost_more(target: Target, call: Call) -> None:
         raise Vacuous("no max_tokens")
     if used > 2 * limit:
         obeyed(target, call)
+        counted(target, call, more=True)
     expect(1 <= used <= 2 * limit, f"1 to {2 * limit} completion_tokens", used)
     both = len(reading.finishes) == 2 and set(reading.finishes.values()) == {"length"}
+    if both and used < 2 * limit:
+        counted(target, call, more=False)
     expect(not both or used == 2 * limit, f"{2 * limit} completion_tokens, as both choices end by length", used)
 
 

@@ -10,7 +10,7 @@ from contracts.answers import answer, documents, read, reasons
 from contracts.domains import CALLS, CHATS, LONGER, WHOLE, Domain, Longer, ask, endpoints
 from contracts.exchange import Call
 from contracts.law import Unsupported, Vacuous, expect, law
-from contracts.server_laws.plain import obeyed, served
+from contracts.server_laws.plain import counted, obeyed, served
 from contracts.server_laws.same import accepted, same, steady
 from contracts.target import Target
 from contracts.wire import NoAnswer
@@ -52,6 +52,7 @@ def one_token_may_be_asked(target: Target, call: Call) -> None:
     used = usage.get("completion_tokens") if isinstance(usage, dict) else None
     if used is not None and used > 1:
         obeyed(target, call)
+        counted(target, call.with_(max_tokens=1), more=True)
     expect(used is None or used <= 1, "at most 1 completion_token", usage)
 
 
@@ -271,4 +272,5 @@ def the_newer_name_of_the_limit_is_a_limit(target: Target, call: Call) -> None:
     used = reading.usage.get("completion_tokens") if isinstance(reading.usage, dict) else None
     if used is not None and used > 1:
         obeyed(target, call)
+        counted(target, call.with_(max_tokens=1), more=True)
     expect(used is None or used <= 1, "at most 1 completion_token", reading.usage)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.answers import read
+from contracts.answers import read, tokens
 from contracts.domains import CALLS
 from contracts.exchange import Call
-from contracts.law import Vacuous, expect, law
+from contracts.law import Unjudged, Vacuous, expect, law
 from contracts.target import Target
 
 
@@ -25,6 +25,25 @@ def obeyed(target: Target, call: Call) -> None:
     )
     if isinstance(few, int) and few > 1 and few == more:
         raise Vacuous("max_tokens is ignored (S-USAGE-03 judges that)")
+
+
+def counted(target: Target, call: Call, *, more: bool) -> None:
+    """`Unjudged` where the plain whole answer to the call counts more (or fewer) tokens than its max_tokens, too.
+
+    Tokens that are miscounted everywhere are one finding (S-USAGE-03 or S-USAGE-04), not one for each law that counts.
+    """
+    limit = call.document.get("max_tokens")
+    if not target.live or limit is None:
+        return
+    exchange = target.send(call.with_(stream=..., stream_options=..., n=...))
+    if exchange.status != 200:
+        return
+    reading = read(exchange)
+    used = tokens(reading.usage, "completion_tokens")
+    if more and used > limit:
+        raise Unjudged("a plain answer counts more than max_tokens, too (S-USAGE-03 judges that)")
+    if not more and reading.finish == "length" and used < limit:
+        raise Unjudged("a plain answer that was cut counts fewer than max_tokens, too (S-USAGE-04 judges that)")
 
 
 def served(target: Target, call: Call) -> None:

@@ -8,7 +8,7 @@ from contracts.answers import DONE, answer, documents, read, tokens
 from contracts.domains import CALLS, LONGER, STREAMS, USAGE_STREAMS, WHOLE, Longer
 from contracts.exchange import Call
 from contracts.law import NotRecorded, Unjudged, Vacuous, expect, law
-from contracts.server_laws.plain import obeyed
+from contracts.server_laws.plain import counted, obeyed
 from contracts.server_laws.shape import is_int
 from contracts.target import Target
 
@@ -65,6 +65,8 @@ def length_means_all_tokens_were_used(target: Target, call: Call) -> None:
     used = tokens(reading.usage, "completion_tokens")
     if used < limit:
         full(target, call, used)
+    if used > limit:
+        raise Unjudged("more completion_tokens than max_tokens (S-USAGE-03 judges that)")
     expect(used == limit, f"{limit} completion_tokens with finish_reason 'length'", used)
 
 
@@ -153,7 +155,9 @@ def a_stream_counts_what_it_delivers(target: Target, call: Call) -> None:
     used = tokens(reading.usage, "completion_tokens")
     if used > limit:
         obeyed(target, call)
+        counted(target, call, more=True)
     expect(used <= limit, f"at most {limit} completion_tokens", used)
     if reading.finish == "length" and used < limit:
         full(target, call, used)
+        counted(target, call, more=False)
     expect(reading.finish != "length" or used == limit, f"{limit} completion_tokens with 'length'", used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zlib
 from typing import Any
@@ -11,6 +12,7 @@ from stranger import Refused, Stranger, serving
 
 from contracts.bad import Bad
 from contracts.connect import connect
+from contracts.consequences import quiet
 from contracts.exchange import JSON, Call
 from contracts.judge import Effort, judge
 from contracts.law import Vacuous, find, laws
@@ -58,6 +60,50 @@ def test_one_cause_is_one_red_law(kind: type[Stranger], wanted: set[str]) -> Non
         chosen = [law for law in laws("server") if law.id.startswith(FAMILIES)]
         found = [judge(law, target, Effort(seed=1, examples=0.4, shrink_seconds=0.5)) for law in chosen]
     assert {v.law for v in found if v.word in ("failed", "broken")} == wanted, [v for v in found if v.word == "failed"]
+
+
+class CountsOneMore(Stranger):
+    """The token that ends a text is counted, in both modes."""
+
+    more = 1
+
+    def usage(self, text: str, tokens: list[str]) -> dict[str, int]:
+        counts = super().usage(text, tokens)
+        told = max(1, counts["completion_tokens"] + self.more)
+        return {**counts, "completion_tokens": told, "total_tokens": counts["prompt_tokens"] + told}
+
+
+class CountsOneFewer(CountsOneMore):
+    """The first token is not counted."""
+
+    more = -1
+
+
+class CountsBothWays(CountsOneMore):
+    """One too many of a short answer, and one too few of a longer one: two defects."""
+
+    def usage(self, text: str, tokens: list[str]) -> dict[str, int]:
+        self.more = 1 if len(tokens) <= 3 else -1
+        return super().usage(text, tokens)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "silent"),
+    [
+        (CountsOneMore, {"S-USAGE-03"}, {"S-LIMIT-03", "S-USAGE-04"}),
+        (CountsOneFewer, {"S-USAGE-04"}, set()),
+        (CountsBothWays, {"S-USAGE-03", "S-USAGE-04"}, {"S-LIMIT-03"}),
+    ],
+)
+def test_a_token_too_many_is_told_once(kind: type[Stranger], wanted: set[str], silent: set[str]) -> None:
+    """What follows from it names the law that tells it; what does not follow from it is told."""
+    chosen = [law for law in laws("server") if law.id.startswith(("S-LIMIT-03", "S-LIMIT-15", "S-USAGE", "S-CHOICE"))]
+    with serving(kind) as url:
+        target = connect(url, Options())
+        found = [judge(law, target, Effort(seed=1, examples=0.6, shrink_seconds=0.5)) for law in chosen]
+    told = quiet({v.law: dataclasses.asdict(v) for v in found})
+    assert {law for law, v in told.items() if v["word"] in ("failed", "broken")} == wanted
+    assert silent <= {law for law, v in told.items() if v["word"] == "unsupported" and "judges that" in v["reason"]}
 
 
 class Templates(Stranger):
