@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Iterator
 
+from contracts.commands import command
 from contracts.report import Report
 
 
@@ -16,7 +16,7 @@ def advice(report: Report, options: argparse.Namespace) -> Iterator[tuple[str, s
     if late := words.count("unjudged"):
         longer = "5m" if options.budget != "5m" else "1h"
         yield (
-            command(options, "budget", longer),
+            command(options, budget=longer),
             f"{late} {_laws(late)} NOT JUDGED, the budget was used up; this judges all",
         )
     red = report.red()
@@ -33,15 +33,3 @@ def advice(report: Report, options: argparse.Namespace) -> Iterator[tuple[str, s
 
 def _laws(number: int) -> str:
     return "law was" if number == 1 else "laws were"
-
-
-def command(options: argparse.Namespace, name: str = "", value: str = "") -> str:
-    """The command that was given, as far as it chooses what is judged; with one option changed."""
-    words = ["inferneo-contracts", options.command, *getattr(options, "urls", [])]
-    for option in ("target", "profile", "model", "budget", "level", "seed", "law", "client", "mock_url", "baseline"):
-        given = value if option == name else getattr(options, option, "")
-        if option == "level" and given == "should":
-            continue
-        for one in given if isinstance(given, list) else [given] if given else []:
-            words += [f"--{option.replace('_', '-')}", str(one)]
-    return shlex.join(words)

@@ -16,7 +16,7 @@ from typing import Any
 
 from contracts import timeline
 from contracts.law import Law, find, laws
-from contracts.report import WORDS, Column, Report, again, request_of, summary
+from contracts.report import WORDS, Column, Report, request_of, summary
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SIDES = (("Server laws", "server", ("live", "recorded")), ("Client laws", "client", ("client",)))
@@ -170,7 +170,7 @@ def _article(report: Report, verdict: dict[str, Any], anchors: dict[tuple[str, s
         facts.append(("reason", verdict["reason"]))
     else:
         facts += [("expected", failure["expected"]), ("got", failure["got"]), ("case", failure["case"])]
-        facts += [("seen", failure["seen"]), ("again", again(report, verdict))]
+        facts += [("seen", failure["seen"]), ("again", report.again(verdict))]
     facts += [("why", " ".join(law.description.partition("\n")[2].split())), ("source", law.source)]
     parts += [f"<dt>{label}</dt><dd>{escape(value)}</dd>" for label, value in facts if value]
     parts.append("</dl>")

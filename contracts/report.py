@@ -5,6 +5,7 @@ Nothing here knows a form; `contracts.forms` knows them all.
 
 from __future__ import annotations
 
+import argparse
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from contracts.adapters import NAMES
 from contracts.baseline import Baseline, Known
+from contracts.commands import again
 from contracts.consequences import quiet
 from contracts.law import find
 from contracts.notes import notes
@@ -34,7 +35,7 @@ Column = tuple[str, str]
 class Report:
     """`columns` in the order of the tables; `verdicts` by law and column; `surprises` are recorded verdicts that the
     field notes do not know, or know wrongly; `deaths` are servers that died, and of what; `targets` what each
-    server is."""
+    server is; `given` the command line."""
 
     columns: list[Column]
     verdicts: dict[tuple[str, Column], dict[str, Any]]
@@ -45,6 +46,7 @@ class Report:
     baseline: Baseline | None = None
     today: date = field(default_factory=date.today)
     targets: list[dict[str, Any]] = field(default_factory=list)
+    given: argparse.Namespace = field(default_factory=argparse.Namespace)
 
     def side(self, where: tuple[str, ...]) -> list[Column]:
         """The columns of one table."""
@@ -76,6 +78,10 @@ class Report:
             return "known" if note and verdict["law"] in note.breaks else word
         entry = self.known(verdict)
         return "known" if entry and not entry.is_expired(self.today) else word
+
+    def again(self, verdict: dict[str, Any]) -> str:
+        """The command that judges this law alone with the same cases."""
+        return again(self.given, verdict, verdict["target"] in self.names)
 
     def red(self) -> list[dict[str, Any]]:
         """The verdicts that fail the run."""
@@ -198,18 +204,8 @@ def parts(report: Report, verdict: dict[str, Any]) -> list[tuple[str, str]]:
     found += [("case", failure["case"])] if failure["case"] else []
     reason = " ".join(law.description.partition("\n")[2].split())
     found += [("why", reason)] if reason else []
-    found += [("source", law.source), ("seen", failure["seen"]), ("again", again(report, verdict))]
+    found += [("source", law.source), ("seen", failure["seen"]), ("again", report.again(verdict))]
     return found
-
-
-def again(report: Report, verdict: dict[str, Any]) -> str:
-    """The command that judges this law alone with the same cases."""
-    target, failure = verdict["target"], verdict["failure"]
-    if verdict["where"] == "client":
-        words = ["clients", "--client", target if target in NAMES else "command:CMD"]
-    else:
-        words = ["run"] if target in report.names else ["run", target]
-    return " ".join(["inferneo-contracts", *words, "--law", verdict["law"], "--seed", str(failure["seed"])])
 
 
 def block(report: Report, verdict: dict[str, Any]) -> str:

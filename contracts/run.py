@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
                 suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
         seconds = time.monotonic() - suite.started
         found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds, fakes)
-    found.baseline = known
+    found.baseline, found.given = known, options
     if known is not None:
         _keep_baseline(found, options)
     terminal.show(found, options)
