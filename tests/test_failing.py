@@ -9,7 +9,13 @@ import http.client
 from urllib.parse import urlsplit
 
 import pytest
+from inferneo import Retry
 from mockserver import chat, completion, cut, status, where
+
+
+@pytest.fixture
+def inferneo_client(inferneo_client):
+    return inferneo_client.with_options(retry=Retry(base=0.01))
 
 
 def ask(client, text="the weather", **fields):
