@@ -4,6 +4,7 @@ started again by a command of the user, or nothing more of it is judged."""
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import tempfile
 import time
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from contracts.files import FOLDER
 from contracts.judge import Failure, Verdict
 from contracts.law import Law
 
@@ -48,7 +50,9 @@ def killer(verdict: Verdict) -> str:
 
 
 def restart(target: Any, command: str, patience: float = PATIENCE) -> str:
-    """Runs the command until the server answers; "" when it does, else why not. One at a time for each server."""
+    """Runs the command until the server answers; "" when it does, else why not. One at a time for each server.
+
+    It runs where the user stands, so that `./start.sh` is what it says."""
     with _alone(target.url):
         if target.serves(0.5):
             return ""
@@ -60,6 +64,7 @@ def restart(target: Any, command: str, patience: float = PATIENCE) -> str:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
+                cwd=os.environ.get(FOLDER),
             )
         except OSError as error:
             return f"--restart-cmd could not be run: {error}"

@@ -155,8 +155,16 @@ BAD_INPUTS: Domain[tuple[Any, str]] = Domain("an input that is none", lambda tar
 
 @law("S-EMBED-08", over=BAD_INPUTS, needs=NEEDS, examples=7, live=True, source="laws.md 31")
 def what_is_no_text_is_refused(target: Target, case: tuple[Any, str]) -> None:
-    """An input that is neither a text nor a list of texts (or of tokens) is refused by a 4xx."""
+    """An input that is neither a text nor a list of texts (or of tokens) is refused by a 4xx.
+
+    OpenAI's reference says of an empty list only that a text may not be empty, so a compatible server may answer it
+    truly: by no embedding at all.
+    """
     exchange = embed(target, case[0])
+    document = exchange.document
+    none = isinstance(document, dict) and document.get("data") == []
+    if case[0] == [] and target.profile.name == "openai" and exchange.status == 200 and none:
+        return
     expect(400 <= exchange.status < 500, f"a 4xx for {case[1]}", f"{exchange.status} {exchange.response.body[:100]!r}")
 
 

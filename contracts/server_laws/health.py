@@ -194,12 +194,18 @@ def unread_streams_do_not_block_others(target: Target, _: int) -> None:
             stream.close()
 
 
-@law("S-HEALTH-16", over=ONE, live=True, examples=1, source=SOURCE)
+@law(
+    "S-HEALTH-16",
+    over=ONE,
+    live=True,
+    examples=1,
+    source="laws.md 50 (the test of vLLM, a compatible server: 200 requests that timed out, then one within 5 s)",
+)
 def an_abandoned_long_answer_frees_its_place(target: Target, _: int) -> None:
     """After a request for a very long answer, not streamed, whose caller has gone, another is served in time.
 
     A server that generates for nobody keeps all others waiting: one caller's time-out, or one mistake in max_tokens,
-    then stops the service.
+    then stops the service. That holds whatever a profile promises; one that works on it beside others keeps the law.
     """
     usually = usual(target)
     for limit in LONG:
