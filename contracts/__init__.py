@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Check:
-    """A law by its id with underscores; nothing is imported until one is asked for."""
+    """A law by its id with underscores; nothing is imported until one is asked for.
+
+    Raises `ImportError` for a law that there is not: of an `AttributeError` an import shows no word.
+    """
     if not name.startswith(("S_", "C_")):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from contracts.one import named

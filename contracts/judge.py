@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisWarning
 
+from contracts.brief import brief
 from contracts.case import Unsaved, to_json
 from contracts.database import of_law
-from contracts.exchange import Call, Exchange, abridged
-from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous, cut
+from contracts.exchange import Call, Exchange
+from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous
 from contracts.patience import is_short
 from contracts.recorded import RecordedTarget
 from contracts.wire import NoAnswer
@@ -287,7 +288,7 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
     failure = Failure(
         breach.expected,
         breach.got,
-        "" if trial.case is NOTHING else cut(abridged(repr(trial.case)), 800),
+        "" if trial.case is NOTHING else brief(trial.case),
         [call.curl(url) for call in calls[-SHOWN:]],
         log,
         seen,

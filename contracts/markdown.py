@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.law import find
-from contracts.report import Report, request_of, summary
+from contracts.pasted import request_of
+from contracts.report import Report, summary
 
 CELL = 200
 """So many characters of what was got fit into a table."""

@@ -16,6 +16,7 @@ from contracts.law import Law, Unsupported, find
 from contracts.options import Options
 
 NAME = re.compile(r"[SC]_[A-Z]+_\d+")
+NEAR = re.compile(r"\b[SC](?:-[A-Z]+)+-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ class Check:
 
 
 def named(name: str) -> Check:
-    """The law of a Python name. Raises `AttributeError` that names the nearest."""
-    if not NAME.fullmatch(name):
-        raise AttributeError(f"module 'contracts' has no attribute {name!r}; a law is written like S_FRAME_03")
-    try:
-        return Check(find(name.replace("_", "-")))
-    except LookupError as error:
-        raise AttributeError(f"module 'contracts' has no attribute {name!r}: {error}") from None
+    """The law of a Python name. Raises `ImportError` that names the nearest."""
+    problem = "a law is written like S_FRAME_03"
+    if NAME.fullmatch(name):
+        try:
+            return Check(find(name.replace("_", "-")))
+        except LookupError as error:
+            problem = NEAR.sub(lambda law: law[0].replace("-", "_"), str(error.args[0]).partition("; ")[2])
+    raise ImportError(f"cannot import {name!r} from 'contracts': {problem}", name="contracts") from None

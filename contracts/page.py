@@ -16,7 +16,8 @@ from typing import Any
 
 from contracts import timeline
 from contracts.law import Law, find, laws
-from contracts.report import WORDS, Column, Report, request_of, summary
+from contracts.pasted import request_of
+from contracts.report import WORDS, Column, Report, summary
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SIDES = (("Server laws", "server", ("live", "recorded")), ("Client laws", "client", ("client",)))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -20,23 +22,44 @@ from contracts.judge import NOTHING, Effort, Verdict, judge, judge_case
 from contracts.law import Law, Unjudgeable, Unsupported, find
 from contracts.mock import Door, MockProcess
 from contracts.options import Options
+from contracts.pasted import request_of, standing
 from contracts.saved import Saved, load
 from contracts.wire import NoAnswer
 
+SCRIPT = 'import json,sys; print(json.dumps(json.load(open(sys.argv[1]))["script"]))'
+"""A saved file is more than the script of its server."""
+SESSION = re.compile(r"(http://127\.0\.0\.1:\d+)/@[\w-]+")
+"""A session ends with the command; what it answered, a server of its own answers."""
+NOT_SAVED = (
+    "is not broken by the saved answers: what broke it is in no file (framing, connections, time), or the judge has "
+    "lost an eye: ask a server by --url"
+)
+
 
 def replay(options: argparse.Namespace) -> int:
-    """Judges each file; 0: all laws are kept, 1: one is broken. Raises `Unjudgeable`."""
+    """Judges each file; 0: all laws are kept, 1: one is broken. Raises `Unjudgeable`, once all that can be was judged:
+    answers that were saved and no longer break the law show nothing, least of all that it is kept."""
     for path in options.files:
         readable("replay", path)
     files = [one for path in options.files for one in load(path)]
-    red = 0
+    red, problems = 0, []
     with ExitStack() as stack:
         fake = _Fake(stack)
         for saved in files:
             law = find(saved.law)
-            verdict = again(saved, law, _target(saved, law, options, fake))
+            as_saved = options.as_saved and law.side == "server"
+            try:
+                verdict = again(saved, law, _target(saved, law, options, fake))
+            except Unjudgeable as error:
+                problems.append(str(error))
+                continue
+            if as_saved and verdict.word == "ok":
+                problems.append(f"{saved.path.name}: {law.id} {NOT_SAVED}")
+                continue
             red += verdict.word in ("failed", "lenient")
-            print(_told(saved, law, verdict))
+            print(_told(saved, law, verdict, fake.starts(saved, as_saved)))
+    if problems:
+        raise Unjudgeable("; ".join(problems))
     return 1 if red else 0
 
 
@@ -79,6 +102,11 @@ class _Fake:
             self.urls[profile] = self.stack.enter_context(MockProcess(profile)).url
         return self.urls[profile]
 
+    def starts(self, saved: Saved, as_saved: bool) -> dict[str, str]:
+        """What starts such a server in a reader's terminal, by the URL of the one that ends with the command."""
+        script = f" --script <(python3 -c {shlex.quote(SCRIPT)} {shlex.quote(str(saved.path))})" if as_saved else ""
+        return {url: f"inferneo-mock serve --profile {profile}{script}" for profile, url in self.urls.items()}
+
 
 def _target(saved: Saved, law: Law, options: argparse.Namespace, fake: _Fake) -> Any:
     """The server or the client that the case is judged on."""
@@ -109,12 +137,14 @@ def as_saved(saved: Saved, law: Law, fake: str) -> Any:
     return target
 
 
-def _told(saved: Saved, law: Law, verdict: Verdict) -> str:
-    """What a reader wants to know of one case."""
+def _told(saved: Saved, law: Law, verdict: Verdict, starts: dict[str, str]) -> str:
+    """What a reader wants to know of one case; its requests go to a server that is there, or can be started."""
     head = f"{saved.path.name}: {law.id} on {verdict.target}"
     if verdict.failure is None:
         return f"{head}: kept ({law.title})"
     failure = verdict.failure
     lines = [f"{head}: BROKEN ({law.title})", f"  expected  {failure.expected}", f"  got       {failure.got}"]
-    lines += [f"  request   {line}" for line in failure.curl]
+    curl = [SESSION.sub(r"\1", line) for line in failure.curl] if law.side == "server" else failure.curl
+    shown = standing({"failure": {"curl": curl}}, starts)
+    lines += [f"  request   {line}" for line in request_of(shown)]
     return "\n".join([*lines, f"  {failure.seen}"])

@@ -6,7 +6,6 @@ Nothing here knows a form; `contracts.forms` knows them all.
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,6 +18,7 @@ from contracts.consequences import quiet
 from contracts.law import find
 from contracts.notes import notes
 from contracts.options import Options
+from contracts.pasted import request_of, standing
 
 BAD = ("failed", "broken")
 WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported", "unjudged")
@@ -130,7 +130,7 @@ def collect(
         if line["kind"] == "verdict":
             column = (line["where"], line["target"])
             columns[column] = None
-            verdicts[line["law"], column] = _standing(line, fakes)
+            verdicts[line["law"], column] = standing(line, fakes)
     verdicts = quiet(verdicts)
     names = dict.fromkeys(options.urls, embedded) if embedded else {}
     surprises = [line for line in lines if line["kind"] == "surprise"]
@@ -149,39 +149,10 @@ def _targets(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [found[name] for name in sorted(found)]
 
 
-def _standing(verdict: dict[str, Any], fakes: Mapping[str, str]) -> dict[str, Any]:
-    """The verdict with requests to a server that its reader can start, where the one that was asked is gone."""
-    failure = verdict["failure"]
-    if not failure:
-        return verdict
-    for url, start in fakes.items():
-        if any(url in line for line in failure["curl"]):
-            curl = [line.replace(url, SERVED) for line in failure["curl"]]
-            failure = {**failure, "curl": curl, "start": start}
-    return {**verdict, "failure": failure}
-
-
 def exit_code(report: Report) -> int:
     """1 when a judged target breaks a law that is not known (a SHOULD is only lenient), or died, or could not be judged
     at all, or a recording surprises."""
     return 1 if report.surprises or report.deaths or report.red() or report.unjudged() else 0
-
-
-SERVED = "http://127.0.0.1:8000"
-"""Where `inferneo-mock serve` listens, unless told otherwise."""
-
-
-def request_of(verdict: dict[str, Any]) -> list[str]:
-    """The request of a failure as lines to paste; of an embedded server, first how to start one like it."""
-    failure = verdict["failure"] or {}
-    start = [f"# first, in another terminal: {failure['start']}"] if failure.get("start") else []
-    return [*start, *_counted(failure.get("curl", []))]
-
-
-def _counted(lines: list[str]) -> list[str]:
-    """The lines; one that comes again at once is told once, with how often, and can still be pasted."""
-    runs = [(line, len(list(same))) for line, same in itertools.groupby(lines)]
-    return [f"{line}  # {count} times" if count > 1 else line for line, count in runs]
 
 
 def head(report: Report, verdict: dict[str, Any], short: bool = False) -> str:

@@ -121,22 +121,24 @@ def dropped(target: Any) -> None:
 
 
 def lasting(target: Any, crashed: list[Exchange]) -> tuple[Exchange, tuple[int, int] | None]:
-    """The shortest request of which the server crashes whenever it gets it; where there is none, the shortest of all.
+    """The shortest request of which the server crashes whenever it gets it; where there is none, the shortest of which
+    it crashed twice, and else the shortest of all.
 
-    Beside it how often it was sent again and crashed again; None where that need not, or cannot be tried: it was seen
+    Beside it how often it was sent again and crashed again; None where that need not, or cannot be tried: it crashed
     twice, belongs to a socket, or comes from a recording.
     """
     seen = Counter(exchange.call.key() for exchange in crashed)
     ordered = sorted(crashed, key=lambda exchange: len(exchange.call.body))
     if not target.live:
         return ordered[0], None
-    for exchange in ordered:
-        if seen[exchange.call.key()] > 1 or exchange.call.is_socket:
-            return exchange, None
-    for exchange in ordered[:TOLD]:
+    alone = [exchange for exchange in ordered if not exchange.call.is_socket]
+    for exchange in alone[:TOLD]:
         again = [crashes(target, exchange.call) for _ in range(RESENT)]
         if any(again):
             return exchange, (RESENT, sum(again))
+    for exchange in ordered:
+        if seen[exchange.call.key()] > 1 or exchange.call.is_socket:
+            return exchange, None
     return ordered[0], (RESENT, 0)
 
 

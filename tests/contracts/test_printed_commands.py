@@ -83,6 +83,8 @@ def test_a_command_with_a_change_keeps_the_rest() -> None:
     assert line == f"inferneo-contracts run {URL} --model=-x --law S-A --law S-B --budget 5m"
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_the_printed_command_finds_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """It is run by a shell, as a reader would run it."""
     program = tmp_path / "inferneo-contracts"

@@ -16,6 +16,7 @@ from contracts.restart import restart
 from contracts.target import Target
 
 
+@pytest.mark.slow
 def test_a_restart_runs_in_the_folder_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path in the command is one of the user's."""
     (tmp_path / "start.sh").write_text("pwd > here; exit 3\n")
@@ -24,6 +25,7 @@ def test_a_restart_runs_in_the_folder_of_the_user(tmp_path: Path, monkeypatch: p
     assert Path((tmp_path / "here").read_text().strip()).samefile(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_starts_the_server_where_it_was_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

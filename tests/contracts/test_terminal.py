@@ -16,7 +16,8 @@ from contracts.adapters.base import Task
 from contracts.cli import main, parser
 from contracts.mock import MockProcess
 from contracts.options import Options
-from contracts.report import SERVED, Report, collect
+from contracts.pasted import SERVED
+from contracts.report import Report, collect
 from contracts.terminal import show, together
 
 URL = "http://127.0.0.1:9"
@@ -29,6 +30,7 @@ def ran(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]
     return code, capfd.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_a_run_by_url_says_what_a_reader_asks(capfd: pytest.CaptureFixture[str]) -> None:
     """Who was judged, what it has; the broken law, its request in one line; the words; what to do next."""
     with serving(NoDone) as url:
@@ -49,6 +51,7 @@ def test_a_run_by_url_says_what_a_reader_asks(capfd: pytest.CaptureFixture[str])
         assert len(line) <= 80 or line.strip().startswith(PASTED), line
 
 
+@pytest.mark.slow
 def test_recordings_are_judged_when_asked(capfd: pytest.CaptureFixture[str]) -> None:
     """Beside the server, in columns that have letters; the table of all laws shows what is kept too."""
     with serving(Stranger) as url:
@@ -62,6 +65,7 @@ def test_recordings_are_judged_when_asked(capfd: pytest.CaptureFixture[str]) -> 
     assert max(map(len, (line.rstrip() for line in lines if "inferneo-contracts run" not in line))) <= 80
 
 
+@pytest.mark.slow
 def test_the_request_of_an_embedded_fake_can_be_pasted(capfd: pytest.CaptureFixture[str]) -> None:
     """The fake is gone when the report is read: the report says how to start one, and the line then does the task."""
     code, lines = ran(capfd, "clients", "--client", "httpx", "--law", "C-ERROR-04", "--seed", "1")
