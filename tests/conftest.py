@@ -1,7 +1,7 @@
 """What all tests share: pytester for the plugin's tests, a Hypothesis profile that fits the machine, the quick set.
 
-`pytest` alone leaves out what is marked `slow`. Whoever names tests (a path, `-m`, `-k`, `--lf`) gets all of those:
-so a slow file can be run by its name, and `pytest tests` runs everything.
+`pytest` alone leaves out what is marked `slow` and draws fewer examples. Whoever names tests (a path, `-m`, `-k`,
+`--lf`) gets all of those: so a slow file can be run by its name, and `pytest tests` runs everything.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ pytest_plugins = ["pytester"]
 QUICK = "not slow"
 
 settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=15)
 settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     by_path = config.args_source is pytest.Config.ArgsSource.ARGS
     if not (by_path or option.markexpr or option.keyword or config.getoption("lf", False)):
         option.markexpr = QUICK
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick" if option.markexpr == QUICK else "default"))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

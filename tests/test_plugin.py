@@ -15,7 +15,8 @@ import _inferneo_pytest
 
 def run(pytester: pytest.Pytester, code: str, *args: str) -> pytest.RunResult:
     pytester.makepyfile(code)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *args)
+    # Hypothesis imports itself at the end of each run, which takes longer than the run.
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *args)
 
 
 def test_a_session_without_rules_answers_like_a_model(pytester: pytest.Pytester) -> None:
@@ -86,6 +87,7 @@ def test_an_unmatched_request_fails_the_test_and_shows_what_was_near(pytester: p
     result.stdout.fnmatch_lines(["*no rule matched*POST /v1/chat/completions*", "*contains*report*"])
 
 
+@pytest.mark.slow
 def test_an_unused_fault_fails_the_test(pytester: pytest.Pytester) -> None:
     """A rule that was called but whose second fault never fired is not used up."""
     result = run(
@@ -106,6 +108,7 @@ def test_an_unused_fault_fails_the_test(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*flaky.faults*status*never had an effect*"])
 
 
+@pytest.mark.slow
 def test_the_marker_relaxes_the_check(pytester: pytest.Pytester) -> None:
     """strict=False: unused rules pass, unmatched requests are answered like a model."""
     result = run(
@@ -125,6 +128,7 @@ def test_the_marker_relaxes_the_check(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_an_unknown_setting_of_the_marker_is_named(pytester: pytest.Pytester) -> None:
     """A misspelt setting is an error, not a silent default."""
     result = run(
@@ -141,6 +145,7 @@ def test_an_unknown_setting_of_the_marker_is_named(pytester: pytest.Pytester) ->
     result.stdout.fnmatch_lines(["*takes the keywords*strict*got stric*"])
 
 
+@pytest.mark.slow
 def test_sessions_are_alone(pytester: pytest.Pytester) -> None:
     """Under pytest-xdist and in one process alike, no test sees another's rules or journal."""
     result = run(
@@ -162,6 +167,7 @@ def test_sessions_are_alone(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=20)
 
 
+@pytest.mark.slow
 def test_the_async_client_works_in_any_loop(pytester: pytest.Pytester) -> None:
     """No asyncio plugin is needed, and none is in the way."""
     result = run(
@@ -200,6 +206,7 @@ def test_the_plugin_imports_nothing_heavy(pytester: pytest.Pytester, monkeypatch
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_another_distributions_mockserver_is_named(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyPI's mockserver-client has a top-level `mockserver` too: a sentence says so, and only the fixture fails."""
     pytester.makepyfile(**{"shadow/mockserver/__init__": "", "shadow/placeholder": ""})
@@ -222,6 +229,7 @@ def test_another_distributions_mockserver_is_named(pytester: pytest.Pytester, mo
     result.stdout.fnmatch_lines(["*'mockserver' belongs to the distribution 'mockserver-client'*"])
 
 
+@pytest.mark.slow
 def test_a_failing_test_says_how_to_replay_it(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report has the seed, the script, each exchange with the rules it met, and one command that plays it again."""
     monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
@@ -255,6 +263,7 @@ def test_a_failing_test_says_how_to_replay_it(pytester: pytest.Pytester, monkeyp
     replayed.stdout.fnmatch_lines(["2 requests, 2 as before, 0 not"])
 
 
+@pytest.mark.slow
 def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The assertion names the findings, the report has their evidence and advice; those of other calls too."""
     monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
@@ -298,6 +307,7 @@ def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch:
     )
 
 
+@pytest.mark.slow
 def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder with a blank in its name, from another directory: overlap, a function of the test, a key, a limit."""
     monkeypatch.setenv("INFERNEO_BUNDLES", "my bundles")
@@ -349,6 +359,7 @@ def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monk
     assert lines[-1] == "4 requests, 4 as before, 0 not"
 
 
+@pytest.mark.slow
 def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.Pytester) -> None:
     """Base URL and key, for this test alone."""
     result = run(
@@ -367,6 +378,7 @@ def test_the_environment_of_openais_sdks_points_at_the_session(pytester: pytest.
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_predicate_that_raises_fails_its_test_alone(pytester: pytest.Pytester) -> None:
     """A mistake in a user's function is one failed test with the sentence, not the end of the run."""
     result = run(
@@ -397,6 +409,7 @@ def test_a_predicate_that_raises_fails_its_test_alone(pytester: pytest.Pytester)
     assert "INTERNALERROR" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_script_is_shown_in_the_line_that_made_it(pytester: pytest.Pytester) -> None:
     """Not in the fake server's own; `--full-trace` has them."""
     code = """
@@ -424,6 +437,7 @@ def test_a_mistake_in_a_script_is_shown_in_the_line_that_made_it(pytester: pytes
     run(pytester, code, "--full-trace").stdout.fnmatch_lines(["*settings.py:*", "*sessionclock.py:*"])
 
 
+@pytest.mark.slow
 def test_without_a_request_there_is_nothing_to_replay(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +469,7 @@ def test_without_a_request_there_is_nothing_to_replay(
     assert not (pytester.path / "bundles").exists()
 
 
+@pytest.mark.slow
 def test_one_is_one_in_the_report_and_the_replay(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """`1 request`, `1 call`: what is counted agrees with its number."""
     monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))

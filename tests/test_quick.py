@@ -5,9 +5,12 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = ["-m", "slow or not slow"]
@@ -37,17 +40,20 @@ TOX = commands()
 
 
 @pytest.fixture
-def checkout(pytester: pytest.Pytester) -> pytest.Pytester:
+def checkout(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
     """A checkout with the real configuration and a fast and a slow test in each file and folder that tox names."""
     pytester.path.joinpath("pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"), "utf-8")
     files = {"tests/client/test_one.py"}
     for word in (word for _, words in TOX for word in words if word.startswith("tests/")):
         files.add(word if word.endswith(".py") else f"{word}/test_in_{word.rpartition('/')[2]}.py")
     for name in files:
+        monkeypatch.delitem(sys.modules, Path(name).stem, raising=False)  # the real file of that name
         pytester.path.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         pytester.path.joinpath(name).write_text(FAST_AND_SLOW, "utf-8")
     pytester.path.joinpath("tests/conftest.py").write_text((ROOT / "tests/conftest.py").read_text("utf-8"), "utf-8")
-    return pytester
+    profile = settings.get_current_profile_name()
+    yield pytester
+    settings.load_profile(profile)  # the conftest of the checkout has chosen its own in this process
 
 
 def counts(result: pytest.RunResult) -> tuple[int, int]:

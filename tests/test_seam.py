@@ -37,6 +37,7 @@ def test_family() -> None:
     assert engine().__name__ == expected.replace("httpx", "httpcore")
 
 
+@pytest.mark.slow
 def test_falls_back_to_httpx() -> None:
     """Where httpx2 is not installed the client drives httpx's engine: wire cases in a Python that hides httpx2."""
     hide = (

@@ -417,6 +417,7 @@ def test_tls_is_not_retried_when_the_certificate_is_wrong() -> None:
         thread.join(5)
 
 
+@pytest.mark.slow
 def test_slow_sending_is_bounded() -> None:
     """A server that does not read: sending is a phase of its own."""
     listener = socket.create_server(("127.0.0.1", 0))

@@ -96,6 +96,7 @@ def test_writing_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert "need --baseline FILE" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_life_of_a_known_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Found, taken into the baseline, known, expired, mended, said to be gone, pruned."""
     path = tmp_path / "known.toml"

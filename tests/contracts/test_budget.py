@@ -112,6 +112,7 @@ def test_what_is_left_is_shared_by_the_laws_that_are_left(clock: Clock) -> None:
     assert other.effort("server", 50).until == clock.now + FIRST
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_did_not_judge(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One law is judged, the others are told; the run says how to judge them."""
     with serving(Stranger) as url:

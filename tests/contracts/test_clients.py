@@ -128,6 +128,7 @@ def test_what_a_child_still_says_is_no_outcome_of_the_next_task(tmp_path: Path) 
         child.close()
 
 
+@pytest.mark.slow
 def test_a_command_is_meant_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The suite runs in another folder: a relative path still leads to the user's file."""
     (tmp_path / "mine.py").write_text(
@@ -147,6 +148,7 @@ def test_a_child_that_does_not_speak_is_refused() -> None:
         ProcessSubject(f"""{sys.executable} -c "print('hello')" """)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law_id", ["C-CUT-03", "C-ERROR-04", "C-ERROR-06", "C-READ-03"])
 def test_ten_lines_around_httpx_are_not_a_client(door: Door, law_id: str) -> None:
     """The laws find what reading a stream by hand gets wrong."""

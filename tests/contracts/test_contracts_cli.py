@@ -99,12 +99,14 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "a proxy has cut" in out
 
 
+@pytest.mark.slow
 def test_the_clients_are_judged_against_the_embedded_fake(capfd: pytest.CaptureFixture[str]) -> None:
     """No URL needed: the fake is started for it; both forms of our client keep the laws asked for."""
     assert main(["clients", "--law", "C-READ-01", "--law", "C-SEND-05", "--budget", "30s"]) == 0
     assert "inferneo: 2 laws: 2 ok" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
     """Nothing is lost or told twice: the laws that measure a server come after those that bear company."""
     words = []
@@ -119,6 +121,7 @@ def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
     assert len(words[0]) > 100
 
 
+@pytest.mark.slow
 def test_what_failed_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """The folder of --database holds the case under the law's id."""
     with serving(NoDone) as url:

@@ -83,6 +83,7 @@ def test_an_unknown_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the server has no model 'nope'; it lists 'org/small', 'org/large'" in said
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_no_plain_request_is_not_kept(capfd: pytest.CaptureFixture[str]) -> None:
     """All laws unsupported is no success: exit 1, and why."""
     with serving(Choosy) as url:

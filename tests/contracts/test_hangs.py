@@ -47,6 +47,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         Busy.over.set()
 
 
+@pytest.mark.slow
 def test_a_hang_is_told_with_its_request(busy: Target) -> None:
     """Once: the endless request is not sent again, since nothing more would be answered."""
     verdict = judge(find("S-HEALTH-16"), busy, EFFORT)
@@ -59,6 +60,7 @@ def test_a_hang_is_told_with_its_request(busy: Target) -> None:
     assert busy.alive()
 
 
+@pytest.mark.slow
 def test_a_hang_is_noticed_where_the_law_itself_has_nothing_to_say(busy: Target) -> None:
     """A law that cannot be judged, because its request takes too long, may have left the server hanging."""
     busy.known.update(dict.fromkeys(("chat", "completions", "generate"), (True, "")))
@@ -71,6 +73,7 @@ def test_a_hang_is_noticed_where_the_law_itself_has_nothing_to_say(busy: Target)
     assert told.reason.startswith("the server hangs: expected an answer to a plain request within")
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_not_taken_for_one_that_was_started_again(busy: Target) -> None:
     """The list of models is answered all the time; only the pulse tells."""
     judge(find("S-HEALTH-16"), busy, EFFORT)

@@ -50,6 +50,7 @@ class ChatOnly(Stranger):
 FAMILIES = ("S-SAME", "S-LIMIT", "S-CHOICE", "S-USAGE", "S-FIELD", "S-REFUSE-03", "S-REFUSE-05", "S-ALONE")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "wanted"), [(Digests, {"S-SAME-07"}), (Boundless, {"S-SAME-07", "S-USAGE-03"}), (ChatOnly, set())]
 )
@@ -116,6 +117,7 @@ class Templates(Stranger):
         return body, text
 
 
+@pytest.mark.slow
 def test_a_plain_request_that_crashes_is_told_by_the_law_of_plain_requests() -> None:
     """Not by those that send plain requests for another reason."""
     with serving(Templates) as url:

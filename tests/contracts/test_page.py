@@ -215,6 +215,7 @@ def _chunks(data: bytes) -> list[tuple[int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_browser_draws_the_page(tmp_path: Path) -> None:
     """Chromium builds the page, runs its filters and paints it; the structure is asserted without a browser too."""
     file = tmp_path / "r.html"

@@ -65,6 +65,7 @@ def test_there_are_regressions_of_both_sides() -> None:
     assert len(REGRESSIONS) >= 5
 
 
+@pytest.mark.slow
 def test_a_failure_is_saved_and_replayed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """On the wrong server again it is exit 1, on a right one and on the fake 0; its own answers are exit 1."""
     with serving(LostToken) as wrong, serving(Stranger) as right:
@@ -158,6 +159,7 @@ class StumblesOverOne(Stranger):
         return super().read(data, chat)
 
 
+@pytest.mark.slow
 def test_a_law_on_all_that_was_said_is_asked_again_what_it_was_asked(tmp_path: Path) -> None:
     """Its case is the log of a run: without the request of the file it would find nothing, and call it kept."""
     law = find("S-REFUSE-07")

@@ -54,6 +54,7 @@ def mortal(tmp_path: Path) -> Iterator[Mortal]:
     server.close()
 
 
+@pytest.mark.slow
 def test_a_death_ends_the_judging_with_a_clear_sentence(
     mortal: Mortal, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_death_ends_the_judging_with_a_clear_sentence(
     assert "nothing more of it was judged; give --restart-cmd" in out
 
 
+@pytest.mark.slow
 def test_a_restart_lets_the_rest_be_judged(mortal: Mortal, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """All laws have a verdict of their own."""
     flags = ["--profile", "openai", "--restart-cmd", mortal.again, "--json", str(tmp_path / "r.json")]
@@ -81,6 +83,7 @@ def test_a_restart_lets_the_rest_be_judged(mortal: Mortal, tmp_path: Path, capfd
     assert "it was started again" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_restart_that_fails_is_told() -> None:
     """By its exit code, or by the time that was waited."""
     target = Target("http://127.0.0.1:9", "m")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from stranger import Stranger, serving
 
 from contracts.schedule import scope
@@ -22,6 +23,7 @@ def test_a_server_is_a_scope_and_every_other_test_is_one() -> None:
         assert scope(other) == other
 
 
+@pytest.mark.slow
 def test_one_process_judges_a_server(tmp_path: Path) -> None:
     """As the run starts it: with xdist's own grouping both would."""
     with serving(Stranger) as url:

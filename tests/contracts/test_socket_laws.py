@@ -123,6 +123,7 @@ def endless(data: bytes) -> Callable[[socket.socket], None]:
 CHUNK = b'{"choices": [{"index": 0, "text": "x", "finish_reason": null}]}'
 
 
+@pytest.mark.slow
 def test_an_answer_without_an_end_is_cut() -> None:
     """However much comes, the target's time is all that an answer has; pings and other frames end no wait."""
     with agreeing(endless(frame(TEXT, CHUNK, masked=False) * 20)) as target:

@@ -3,9 +3,11 @@ wrong one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from stranger import Stranger, serving
-from wrong_servers import WRONG
+from wrong_servers import WRONG, Mixes, Rude, Sulks
 
 from contracts.connect import connect
 from contracts.judge import Effort, judge
@@ -15,6 +17,7 @@ from contracts.options import Options, in_order
 EFFORT = Effort(seed=1, examples=0.2, shrink_seconds=0.5)
 
 
+@pytest.mark.slow
 def test_the_right_stranger_is_not_blamed() -> None:
     """No law is red on a right server that the judge has never seen; most of them were really judged."""
     with serving(Stranger) as url:
@@ -26,7 +29,14 @@ def test_the_right_stranger_is_not_blamed() -> None:
     assert sum(v.word == "ok" for v in verdicts) > 120
 
 
-@pytest.mark.parametrize(("kind", "broken"), WRONG, ids=lambda value: getattr(value, "__name__", value))
+def timed(kind: type[Stranger], broken: str) -> Any:
+    """Slow where a server must be watched for a while before its defect shows."""
+    return pytest.param(kind, broken, marks=[pytest.mark.slow] if kind in (Mixes, Rude, Sulks) else [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "broken"), [timed(*wrong) for wrong in WRONG], ids=lambda value: getattr(value, "__name__", value)
+)
 def test_a_wrong_stranger_is_found(kind: type[Stranger], broken: str) -> None:
     """The law that the defect breaks turns red, with a request that shows it."""
     with serving(kind) as url:
@@ -39,6 +49,7 @@ def test_a_wrong_stranger_is_found(kind: type[Stranger], broken: str) -> None:
     assert verdict.failure.curl
 
 
+@pytest.mark.slow
 def test_the_same_laws_keep_the_right_stranger() -> None:
     """The laws that find the wrong ones find nothing on the right one, in three seeds."""
     with serving(Stranger) as url:

@@ -10,6 +10,7 @@ import pytest
 from stranger import Stranger, serving
 from wrong_servers import NoDone
 
+pytestmark = pytest.mark.slow
 ROUTE = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--pyargs", "contracts.suite"]
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mockserver.cli import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,6 +17,7 @@ FOREIGN = {"test_langchain.py", "test_node.py", "test_openai_python.py", "test_r
 """Those that need what only the group `foreign` installs; tests/foreign/test_foreign_examples.py runs them."""
 
 
+@pytest.mark.slow
 def test_the_examples_pass() -> None:
     """As a user runs them: one pytest, the plugin, nothing else."""
     files = [str(path) for path in EXAMPLES if path.name not in FOREIGN]

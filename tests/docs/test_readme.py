@@ -24,7 +24,7 @@ def test_the_first_test_passes(pytester: pytest.Pytester) -> None:
     """The downstream test is a file that pytest runs, with nothing but the plugin."""
     (code,) = blocks("python")
     pytester.makepyfile(test_report=code)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "test_report.py")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "test_report.py")
     result.assert_outcomes(passed=code.count("def test_"))
 
 

@@ -79,6 +79,7 @@ def test_http_1_0(http: Any, loop: Any) -> None:
             assert body.endswith(b"data: [DONE]\n\n") if stream else json.loads(body)["choices"]
 
 
+@pytest.mark.slow
 @ON_EVERY_STACK
 def test_huge_bodies(http: Any, loop: Any) -> None:
     """Below the limit of 10 MB a prompt is only too long; above it the answer is 413, with a length and in chunks."""

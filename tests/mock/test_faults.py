@@ -115,6 +115,7 @@ def test_the_same_seed_gives_the_same_bytes(many: tuple[Fault, ...], plan: Plan,
     assert applied(plan, many, seed) == applied(plan, many, seed)
 
 
+@pytest.mark.slow
 @given(st.lists(certain_faults, min_size=1, max_size=4).map(tuple), plans)
 @settings(max_examples=250)
 def test_any_faults_on_any_plan_play(many: tuple[Fault, ...], plan: Plan) -> None:

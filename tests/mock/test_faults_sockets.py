@@ -28,6 +28,9 @@ from mockserver.scripting.catalogue import example_fault
 from mockserver.serving.session import Session
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
+one_quick = pytest.mark.parametrize(
+    ("http", "loop"), [*(pytest.param(*stack, marks=pytest.mark.slow) for stack in STACKS[:-1]), STACKS[-1]]
+)
 MODEL = {"model": "meta-llama/Llama-2-7b-chat-hf", "messages": [{"role": "user", "content": "1 2 3"}], "max_tokens": 12}
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
 ASKED: list[dict[str, Any]] = [
@@ -49,7 +52,7 @@ def got(server: MockServer, number: int) -> tuple[bytes, str]:
         return read_all(peer)
 
 
-@stacks
+@one_quick
 def test_any_faults_on_any_plan_arrive_as_planned(http: str, loop: str) -> None:
     """Law: 200 drawn pairs of a plan and a fault list, one after the other, then 50 at once: bytes and ending."""
     drawn: list[Plan] = []
@@ -106,6 +109,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # one number, no paths
 
 
+@pytest.mark.slow
 @stacks
 def test_the_whole_catalogue_leaves_nothing(http: str, loop: str) -> None:
     """Every kind's example on a port of its own, a stream and a document: then no socket, task or thread is left."""

@@ -192,6 +192,7 @@ def test_what_the_user_saw_is_noted(session: Session) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_leaked_connection_is_seen(session: Session) -> None:
     """The call is over, the response is not closed."""
     session.on(chat()).fail(stall(after_events=1)).reply("one two")

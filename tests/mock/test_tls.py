@@ -29,6 +29,9 @@ from mockserver.scripting.catalogue import example_fault
 from mockserver.serving.tls import identity
 
 stacks = pytest.mark.parametrize(("http", "loop"), STACKS)
+one_quick = pytest.mark.parametrize(
+    ("http", "loop"), [*(pytest.param(*stack, marks=pytest.mark.slow) for stack in STACKS[:-1]), STACKS[-1]]
+)
 REQUEST = ask("/health")
 
 
@@ -60,6 +63,7 @@ def read_all(peer: ssl.SSLSocket) -> tuple[bytes, Literal["end", "silence"]]:
         parts.append(part)
 
 
+@pytest.mark.slow
 @stacks
 def test_every_fault_over_tls(http: str, loop: str) -> None:
     """Each kind's example on a stream and on a document: the planned bytes, then an end; a half-close is refused."""
@@ -116,7 +120,7 @@ def healthy(peer: ssl.SSLSocket, status: bytes = b"200") -> bool:
     return got.startswith(b"HTTP/1.1 " + status)
 
 
-@stacks
+@one_quick
 def test_faults_of_connections_over_tls(http: str, loop: str) -> None:
     """They strike once the handshake is over; those of the listener before it."""
     for kind in ("accept-reset", "accept-close"):
@@ -205,6 +209,7 @@ def test_a_missing_trustme_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         MockServer(tls=True)
 
 
+@pytest.mark.slow
 def test_serve_speaks_tls(tmp_path: Path) -> None:
     """`serve --tls --tls-ca FILE`: one ready line with https, and a file that a client can trust."""
     ca = tmp_path / "ca.pem"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mockserver.faults import kinds
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ def test_the_page_has_every_kind() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_measurement() -> None:
     """httpx and our client on three faults: a reset, a refusal, one that finds nothing to do."""
     done = subprocess.run(

@@ -68,6 +68,7 @@ def test_it_answers_until_the_signal(tmp_path: Path) -> None:
     assert list((tmp_path / "cache" / "inferneo-targets").glob("plain-run-*")) == []
 
 
+@pytest.mark.slow
 def test_a_server_of_several_processes_ends_whole(tmp_path: Path) -> None:
     """A child that serves, under a parent that ignores SIGTERM: both are gone."""
     with started(tmp_path, WITH_CHILD) as (process, url):
