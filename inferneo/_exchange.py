@@ -123,8 +123,11 @@ def exchange(config: Config, call: Call) -> Generator[Command, Any, Any]:
                     setattr(failure, name, value)
             failure.elapsed = now() - started
         delay = next_delay(call, failure, retries, cap)
-        if delay is None:
-            raise failure
+        try:
+            if delay is None:
+                raise failure
+        finally:
+            del failure  # its traceback holds this frame: no cycle
         retries += 1
         yield Sleep(delay)
 

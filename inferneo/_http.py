@@ -11,6 +11,7 @@ import importlib
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -152,12 +153,34 @@ def is_cut(error: BaseException) -> bool:
     return type(error).__name__ == "RemoteProtocolError" and "without sending complete" in str(error)
 
 
+HOLDERS = ("contextlib", "h11._util")
+"""Modules of which a function that an error went through keeps this error, or its cause, in a local."""
+
+
+def _untie(chain: list[BaseException]) -> None:
+    """Break the reference cycles that the HTTP libraries leave in their errors and the causes of these.
+
+    An error's traceback holds frames; what `HOLDERS` keep in theirs leads back to it. (For `contextlib` so since Python
+    3.12, where the frame of a generator that has ended holds its caller's.) The frames of all callers hang on such a
+    cycle: what the user's own locals name would live until the garbage collector comes. Lost are the locals of
+    `HOLDERS`, nothing of the traceback.
+    """
+    for link in chain:
+        place = link.__traceback__
+        while place is not None:
+            if place.tb_frame.f_globals.get("__name__") in HOLDERS:
+                with suppress(RuntimeError):  # a transport of the user's own may raise what still runs elsewhere
+                    place.tb_frame.clear()
+            place = place.tb_next
+
+
 def translate(error: Exception, bounds: Bounds, url: str, *, in_stream: bool = False) -> InferneoError:
     """One of our errors for whatever the HTTP library, the engine or the socket raised."""
     if isinstance(error, InferneoError):
         return error
     names = {kind.__name__ for kind in type(error).__mro__}
     chain = _chain(error)
+    _untie(chain)
     words = next((str(link) for link in reversed(chain) if str(link)), "") or type(error).__name__
     if "TimeoutException" in names or isinstance(error, TimeoutError):
         phase = next((phase for name, phase in _TIMEOUTS.items() if name in names), "read")

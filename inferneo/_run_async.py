@@ -93,4 +93,6 @@ class Session:
                     command = self.steps.send(result)
         except StopIteration as stop:
             return stop.value
+        finally:
+            del error  # its traceback holds this frame: no cycle
         return command

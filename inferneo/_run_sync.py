@@ -89,6 +89,8 @@ class Run:
                     command = steps.send(result)
         except StopIteration as stop:
             return stop.value
+        finally:
+            del error  # its traceback holds this frame: no cycle
         return command
 
 

@@ -103,21 +103,18 @@ class Core:
         reader = self.reader
         failure = reader.raised()
         self.wire.free(self.opened.reply)
-        if not reader.total.started and failure.retryable:
-            try:
-                self.begin(self.run(self.wire, self.steps, failure))
-            except InferneoError as error:
-                self.state = "failed"
-                error.partial = reader.total.partial()
-                raise
-        else:
-            self.state = "failed"
-            self.steps.close()
-            reader.failure = None
-            try:
+        reader.failure = None
+        try:
+            if reader.total.started or not failure.retryable:
+                self.steps.close()
                 raise failure
-            finally:
-                del failure  # its traceback holds this frame: no cycle
+            self.begin(self.run(self.wire, self.steps, failure))
+        except InferneoError as error:
+            self.state = "failed"
+            error.partial = reader.total.partial()
+            raise
+        finally:
+            del failure  # its traceback holds this frame: no cycle
 
     def close(self) -> None:
         if self.state == "open":

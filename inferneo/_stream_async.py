@@ -117,21 +117,18 @@ class Core:
         """Before the first chunk was handed out the call may be made again; else the failure is raised."""
         failure = reader.raised()
         await self.session.wire.free(opened.reply)
-        if not reader.total.started and failure.retryable:
-            try:
-                self.begin(await self.session.run(failure))
-            except InferneoError as error:
-                self.state = "failed"
-                error.partial = reader.total.partial()
-                raise
-        else:
-            self.state = "failed"
-            self.session.steps.close()
-            reader.failure = None
-            try:
+        reader.failure = None
+        try:
+            if reader.total.started or not failure.retryable:
+                self.session.steps.close()
                 raise failure
-            finally:
-                del failure  # its traceback holds this frame: no cycle
+            self.begin(await self.session.run(failure))
+        except InferneoError as error:
+            self.state = "failed"
+            error.partial = reader.total.partial()
+            raise
+        finally:
+            del failure  # its traceback holds this frame: no cycle
 
     async def aclose(self) -> None:
         if self.state == "new":

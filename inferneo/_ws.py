@@ -133,22 +133,32 @@ class Opening:
 
     def failed(self, error: Exception) -> float:
         """Seconds until the next attempt; raises what came of `error` when there shall be none."""
-        if isinstance(error, InferneoError):
-            raise error
+        try:
+            if isinstance(error, InferneoError):
+                raise error
+            return self.again(self._told(error), error)
+        finally:
+            del error  # its traceback may hold this frame: no cycle
+
+    def again(self, failure: InferneoError, cause: Exception | None = None) -> float:
+        """Seconds until the next attempt after `failure`, or raises it."""
+        delay = None if self.owner.closed else next_delay(self.call, failure, self.attempts - 1, self.cap)
+        try:
+            if delay is None:
+                raise failure from cause
+        finally:
+            del failure  # its traceback holds this frame: no cycle
+        return delay
+
+    def _told(self, error: Exception) -> InferneoError:
+        """What came of `error`, with all that is known of the attempt."""
         failure = self._translated(error)
         self._log(None)
         failure.attempts = self.attempts
         failure.method = "GET"
         failure.url = self.target.url
         failure.elapsed = time.monotonic() - self.began
-        return self.again(failure, error)
-
-    def again(self, failure: InferneoError, cause: Exception | None = None) -> float:
-        """Seconds until the next attempt after `failure`, or raises it."""
-        delay = None if self.owner.closed else next_delay(self.call, failure, self.attempts - 1, self.cap)
-        if delay is None:
-            raise failure from cause
-        return delay
+        return failure
 
     def _log(self, reply: Reply | None) -> None:
         if logger.isEnabledFor(logging.INFO):
@@ -263,8 +273,11 @@ def perform(config: Config, call: Call, owner: Any) -> Stream[Any, Any]:
             call.policy.sleep(delay)
 
     def run(wire: Any = None, steps: Any = None, error: InferneoError | None = None) -> Opened:
-        if error is not None:
-            wait(opening.again(error))
+        try:
+            if error is not None:
+                wait(opening.again(error))
+        finally:
+            del error  # its traceback holds this frame: no cycle
         while True:
             connection = None
             url, arguments, first = opening.attempt(key())
@@ -354,8 +367,11 @@ class AsyncSession:
         """Open the WebSocket and send the request; after `error` only when the policy has it so."""
         connect = _library("websockets.asyncio.client").connect
         opening = self._opening
-        if error is not None:
-            await self._wait(opening.again(error))
+        try:
+            if error is not None:
+                await self._wait(opening.again(error))
+        finally:
+            del error  # its traceback holds this frame: no cycle
         while True:
             connection = None
             url, arguments, first = opening.attempt(await self._key())
