@@ -14,7 +14,7 @@ from pathlib import Path
 from mockserver.cli import until_stopped
 from mockserver.count import counted
 from mockserver.errors import ScriptError
-from mockserver.record.bundle import Bundle, BundleError, read_bundle
+from mockserver.record.bundle import VERSION, Bundle, BundleError, read_bundle
 from mockserver.record.standin import has_predicate, is_function
 from mockserver.serving.rerun import Outcome, Rerun, server_of
 
@@ -73,6 +73,8 @@ def _replay(bundle: Bundle, verbose: bool) -> int:
 
     for label, function in bundle.python.items():
         print(f"rule {label} answers by the record of what the Python function {function} said")
+    if bundle.inferneo_bundle < VERSION:
+        print(f"a bundle of version {bundle.inferneo_bundle}: of the answers only the number of bytes is compared")
     if bundle.missing:
         gone = counted(bundle.missing, "request or change was", "requests or changes were")
         print(f"{gone} too old to be kept: counters and states may differ")
@@ -92,6 +94,8 @@ def _told(outcome: Outcome, verbose: bool) -> list[str]:
     if after is not None:
         by = "no rule" if after["rule"] is None else f"rule {after['rule']}"
         beside = f", while {', '.join(map(str, outcome.beside))} went on" if outcome.beside else ""
+        unlike = before.answer.unlike if before.answer is not None else ""
+        beside += f"; its bytes are not compared: {unlike}" if unlike else ""
         line += f": {after['status']} by {by}, ended {after['ended']}{beside}"
     shown = [outcome.data.decode("utf-8", "backslashreplace")] if verbose else []
     return [line, *(f"   {one}" for one in outcome.differences), *shown]

@@ -1,39 +1,27 @@
-"""One run of a session as one JSON document, and whether another run was the same. Pure.
+"""One run of a session as one JSON document: what is in it, and what is no bundle. Pure.
 
 Laws: a bundle holds all that decides what is sent: profile, seed, the script the session began with, the requests with
 the connection each came on, and (`events`) in which order they arrived and ended, and what was done to the session
 between: other scripts, faults, healing, released barriers, its clock. Of what only the test's process had (functions,
-predicates) it holds what they said. Two runs are the same where every request met the same rule, reply, faults, status
-and number of bytes, and ended alike.
+predicates) it holds what they said. A bundle of an older version is read as long as nothing in it is missing that a
+replay cannot do without.
 """
 
 from __future__ import annotations
 
-import inspect
-import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from mockserver.errors import MockError
 from mockserver.model.frames import SOCKET
-from mockserver.record.history import Change
-from mockserver.record.journal import Exchange
-from mockserver.record.redact import redacted
-from mockserver.reply import Function, reply_to_json
-from mockserver.scripting.match import AllOf, AnyOf, Matcher, Not, Where
-from mockserver.scripting.rule import Rule
-from mockserver.scripting.script import Script
+from mockserver.record.heard import Heard
 
-if TYPE_CHECKING:
-    from mockserver.serving.brain import ScriptBrain
-    from mockserver.serving.sessions import SessionCore
+VERSION = 3
 
-VERSION = 2
-
-COMPARED = ("rule", "reply", "status", "faults", "ended", "sent_bytes")
+READ = (2, VERSION)
+"""The versions that are read. 2: nothing is known of an answer's bytes but their number."""
 
 
 class BundleError(MockError, ValueError):
@@ -87,6 +75,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     received: float
     now: float
+    answer: Heard | None = None
     made: Any = None
     awaited: bool = False
     failure: str | None = None
@@ -115,169 +104,6 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     origins: list[str] = []
 
 
-def bundle(core: SessionCore) -> dict[str, Any]:
-    """The bundle of a session."""
-    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # the server makes no other
-    first, changes = _folded(core, brain)
-    steps: list[tuple[float, Change | Exchange, str]] = [(change.at, change, change.kind) for change in changes]
-    for exchange in core.journal:
-        steps.append((exchange.started, exchange, "arrived"))
-        if exchange.ended != "open":
-            steps.append((exchange.started + exchange.seconds, exchange, "ended"))
-    steps.sort(key=lambda step: step[0])
-    answering, wall = _answering(first), _time_of_day(brain)
-    events: list[dict[str, Any]] = []
-    exchanges: dict[int, dict[str, Any]] = {}
-    python = dict(_python(first))
-    for _, what, kind in steps:
-        if isinstance(what, Change):
-            if what.kind in ("load", "script"):
-                answering = _answering(what.value)
-                python |= _python(what.value)
-            events.append({kind: _change(brain, what)})
-        else:
-            if kind == "arrived":
-                exchanges[what.number] = _exchange(what, answering, wall(what.started))
-            events.append({kind: what.number})
-    home = core.home
-    made = {
-        "inferneo_bundle": VERSION,
-        "session": core.name,
-        "profile": first.profile,
-        "seed": brain.script.seed,
-        "script": brain.spelled_out(first).to_json(),
-        "begun": brain.begun - sum(min(0.0, after - before) for before, after, _ in _clocks(brain)),
-        "exchanges": list(exchanges.values()),
-        "events": events,
-        "python": python,
-        "missing": core.requests - len(exchanges) + brain.history.dropped,
-        "tls": home.tls,
-        "by_key": core.name in home.keys.values(),
-        "max_body": home.max_body,
-        "models": list(brain.models),
-        "origins": list(brain.origins),
-    }
-    shown: dict[str, Any] = redacted(made)
-    return shown
-
-
-def _folded(core: SessionCore, brain: ScriptBrain) -> tuple[Script, list[Change]]:
-    """The script that the session had at its first request, and the changes beside."""
-    history = brain.history
-    first: Script = history.first
-    begins = min((exchange.started for exchange in core.journal), default=float("inf"))
-    kept: list[Change] = []
-    for change in history:
-        if change.kind in ("load", "script") and change.at < begins and not kept:
-            first = change.value
-        else:
-            kept.append(change)
-    return first, kept
-
-
-def _clocks(brain: ScriptBrain) -> Iterator[tuple[float, float, bool]]:
-    """Time of day before and after each change of the session's clock, and whether it stood then."""
-    return (change.value for change in brain.history if change.kind == "clock")
-
-
-def _time_of_day(brain: ScriptBrain) -> Callable[[float], float]:
-    """The session's time of day at a moment of the monotonic clock."""
-    clocks = [change for change in brain.history if change.kind == "clock"]
-    moments = [change.at for change in clocks]
-    now, monotonic = brain.now, time.monotonic()
-
-    def at(moment: float) -> float:
-        if before := bisect_right(moments, moment):
-            last = clocks[before - 1]
-            _, set_to, stands = last.value
-            return float(set_to if stands else set_to + moment - last.at)
-        if clocks:
-            return float(clocks[0].value[0] - clocks[0].at + moment)
-        return now - monotonic + moment
-
-    return at
-
-
-def _change(brain: ScriptBrain, change: Change) -> Any:
-    match change.kind:
-        case "load" | "script":
-            return brain.spelled_out(change.value).to_json()
-        case "faults":
-            return [fault.to_json() for fault in change.value]
-        case "release":
-            return {"barrier": change.value[0], "times": change.value[1]}
-        case "clock":
-            return {"before": change.value[0], "after": change.value[1]}
-        case _:
-            return change.value
-
-
-def _exchange(exchange: Exchange, answering: Mapping[str, Rule], now: float) -> dict[str, Any]:
-    """The exchange as the journal shows it, without its plan (a replay makes it again), with what a replay needs."""
-    shown = exchange.to_json(plan=False)
-    request, decision = exchange.request, exchange.decision
-    target = (request.raw_path or request.path.encode()).decode("latin-1")
-    query = request.query.decode("latin-1")
-    found = {
-        **shown,
-        "request": {**shown["request"], "target": f"{target}?{query}" if query else target},
-        "received": request.received,
-        "now": now,
-    }
-    failure = getattr(decision, "failure", None)
-    if failure is not None:
-        found["failure"] = failure
-    function = _function(answering.get(exchange.rule or ""), getattr(decision, "call", 0))
-    if function is not None:
-        found["awaited"] = inspect.iscoroutinefunction(function.function)
-        if decision.said is not None:
-            found["made"] = reply_to_json(decision.said)
-    return found
-
-
-def _answering(script: Script) -> dict[str, Rule]:
-    """The rules that have a function among their replies, by label."""
-    return {
-        script.label(number): rule
-        for number, rule in enumerate(script.rules)
-        if any(isinstance(reply, Function) for reply in rule.replies)
-    }
-
-
-def _function(rule: Rule | None, call: int) -> Function | None:
-    """The function that answered call number `call` of the rule; None: none did."""
-    position = None if rule is None else rule.position(call)
-    index = None if rule is None or position is None else rule.reply_index(position)
-    reply = None if rule is None or index is None else rule.replies[index]
-    return reply if isinstance(reply, Function) else None
-
-
-def _python(script: Script) -> Iterator[tuple[str, str]]:
-    """Place and name (`module:function`) of all that is Python in the script."""
-    for number, rule in enumerate(script.rules):
-        for function in _functions(rule):
-            name = getattr(function, "__qualname__", type(function).__qualname__)
-            yield script.label(number), f"{getattr(function, '__module__', '?')}:{name}"
-
-
-def _functions(rule: Rule) -> Iterator[Any]:
-    yield from _predicates(rule.matcher)
-    for reply in rule.replies:
-        if isinstance(reply, Function):
-            yield reply.function
-
-
-def _predicates(matcher: Matcher) -> Iterator[Any]:
-    match matcher:
-        case AllOf(matchers) | AnyOf(matchers):
-            for one in matchers:
-                yield from _predicates(one)
-        case Not(inner):
-            yield from _predicates(inner)
-        case Where(predicate):
-            yield predicate
-
-
 def read_bundle(data: bytes, name: str) -> Bundle:
     """The bundle in a file called `name`. Raises `BundleError` with one sentence that says what is wrong."""
     try:
@@ -296,10 +122,11 @@ def check(document: Any, name: str = "this") -> Bundle:
     if not isinstance(document, dict) or "inferneo_bundle" not in document:
         seen = f"keys {sorted(document)[:5]}" if isinstance(document, dict) else type(document).__name__
         raise BundleError(f"{name} is no bundle: a bundle is an object with 'inferneo_bundle': {VERSION}; got {seen}")
-    if document["inferneo_bundle"] != VERSION:
+    if document["inferneo_bundle"] not in READ:
         seen = document["inferneo_bundle"]
+        known = f"versions {' and '.join(map(str, READ))}"
         hint = "run the test again, or replay it with the inferneo that wrote it"
-        raise BundleError(f"{name} is a bundle of version {seen!r}, this inferneo-mock reads version {VERSION}; {hint}")
+        raise BundleError(f"{name} is a bundle of version {seen!r}, this inferneo-mock reads {known}; {hint}")
     try:
         found = msgspec.convert(document, Bundle)
     except msgspec.ValidationError as error:
@@ -354,16 +181,3 @@ EVENTS: Mapping[str, Any] = {
     "clock": Moved,
 }
 """What may be in `events`, and of which type."""
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What is not the same in two exchanges, one line each."""
-    found = []
-    for key in COMPARED:
-        if key == "ended" and "client" in (before[key], after[key]):
-            continue  # when a client leaves is its own affair
-        if key == "sent_bytes" and ("client" in (before["ended"], after["ended"]) or before["ended"] == "open"):
-            continue
-        if before[key] != after[key]:
-            found.append(f"{key}: was {before[key]!r}, is {after[key]!r}")
-    return found

@@ -40,12 +40,12 @@ def stand_in(key: str) -> str:
 
 def redacted(document: Any) -> Any:
     """A JSON document (a script, a bundle) without its keys."""
-    return _Redactor(_secrets(document)).document(document)
+    return Redactor(secrets_of(document)).document(document)
 
 
 def redacted_text(text: str, secrets: Iterable[str]) -> str:
     """A text for people without these keys, and without what `token=` says."""
-    return _Redactor(secrets).text(text)
+    return Redactor(secrets).text(text)
 
 
 def header_key(value: str) -> str:
@@ -54,13 +54,20 @@ def header_key(value: str) -> str:
     return token.strip() or value.strip()
 
 
-def _secrets(document: Any) -> Iterator[str]:
+def secrets_of(document: Any) -> Iterator[str]:
     """Every key that stands where keys stand."""
     for name, value in _members(document):
         if name == "api_keys" and isinstance(value, list):
             yield from (_parsed(one).value for one in value if isinstance(one, str))
         elif name == "headers" and isinstance(value, list):
             yield from (header_key(str(pair[1])) for pair in value if _is_key_field(pair))
+
+
+def keys_of(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
+    """The keys in header fields as they came, their names in lower case or not."""
+    for name, value in fields:
+        if name.decode("latin-1").lower() in HEADERS:
+            yield header_key(value.decode("latin-1"))
 
 
 def _members(document: Any) -> Iterator[tuple[str, Any]]:
@@ -93,8 +100,8 @@ def _parsed(text: str) -> Key:
         return Key(text)
 
 
-class _Redactor:
-    """Replaces what it was given, and what stands where keys stand."""
+class Redactor:
+    """Replaces the keys it was given, and what stands where keys stand."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         long = sorted({one for one in secrets if len(one) >= LONG and not one.isalpha()}, key=len, reverse=True)

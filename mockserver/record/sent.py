@@ -63,7 +63,7 @@ def sent(plan: Plan, request: Request, sent_bytes: int) -> Sent:
     closing = (request.header(b"connection") or b"").lower() == b"close"
     lowered = lower(plan, method=request.method, http_version=request.http_version, keep_alive=not closing, date=_DATE)
     data, silence, left = bytearray(), 0.0, min(sent_bytes, LIMIT)
-    for step in _flat(lowered.steps):
+    for step in flat(lowered.steps):
         if isinstance(step, Wait):
             silence = max(silence, step.seconds)
         elif isinstance(step, Raw):
@@ -74,12 +74,13 @@ def sent(plan: Plan, request: Request, sent_bytes: int) -> Sent:
     return _read(bytes(data), silence, request.method)
 
 
-def _flat(steps: tuple[Step, ...]) -> Iterator[Step]:
+def flat(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps in the order they are played; what is repeated without end ends at `LIMIT` rounds."""
     for step in steps:
         if isinstance(step, Repeat):
             rounds = 0
             while step.times is None or rounds < step.times:
-                yield from _flat(step.steps)
+                yield from flat(step.steps)
                 rounds += 1
                 if rounds > LIMIT:
                     return

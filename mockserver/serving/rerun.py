@@ -21,7 +21,9 @@ from mockserver.connection import ConnectionPlan
 from mockserver.faults import parse_faults
 from mockserver.model.frames import SOCKET
 from mockserver.model.ticket import Ticket
-from mockserver.record.bundle import Bundle, Moved, Recorded, Released, differences
+from mockserver.record.bundle import Bundle, Moved, Recorded, Released
+from mockserver.record.compare import differences
+from mockserver.record.heard import sent_data
 from mockserver.record.journal import Exchange
 from mockserver.record.standin import StandIns
 from mockserver.request import Request
@@ -283,7 +285,8 @@ class Rerun:
         if not done:
             self._told(outcome, f"it did not end within {PATIENCE:.0f} s")
         else:
-            self._told(outcome, *differences(msgspec.structs.asdict(before), outcome.after))
+            data = sent_data(exchange.plan, exchange.request, exchange.sent_bytes)
+            self._told(outcome, *differences(msgspec.structs.asdict(before), outcome.after, data))
 
     def _told(self, outcome: Outcome, *found: str) -> None:
         outcome.differences = found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mockserver.faults import Fault, parse_faults
 from mockserver.model.status import Health
-from mockserver.record.bundle import bundle
+from mockserver.record.bundling import Snapshot, document
 from mockserver.record.calls import VOLATILE, Calls
 from mockserver.record.journal import Exchange
 from mockserver.record.verify import describe, near_misses, problems_of, state_of
@@ -259,7 +259,7 @@ class Session:
 
     def bundle(self) -> dict[str, Any]:
         """All of the session in one document, for `inferneo-mock replay`."""
-        return self._server.run(lambda: bundle(self.core))
+        return document(self._server.run(lambda: Snapshot.of(self.core)))
 
     def problems(self) -> list[str]:
         """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules."""

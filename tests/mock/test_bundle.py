@@ -25,7 +25,10 @@ from typing import Any
 import pytest
 
 from mockserver import MockServer, Session, chat, cli, cut, stall, status
+from mockserver.record import bundling
 from mockserver.record.bundle import VERSION, BundleError, check
+from mockserver.record.bundling import Snapshot, written
+from mockserver.record.heard import first_difference, heard, masked, sent_data
 from mockserver.scripting.dsl import where
 from mockserver.serving import rerun
 from mockserver.serving.rerun import Outcome, Rerun
@@ -429,7 +432,7 @@ GOOD: dict[str, Any] = {
         ("[]", "got list"),
         ("{}", "got keys []"),
         (json.dumps({"rules": []}), "got keys ['rules']"),
-        (json.dumps({**GOOD, "inferneo_bundle": 1}), "of version 1, this inferneo-mock reads version 2"),
+        (json.dumps({**GOOD, "inferneo_bundle": 1}), "of version 1, this inferneo-mock reads versions 2 and 3"),
         (json.dumps({**GOOD, "inferneo_bundle": 99}), "of version 99"),
         (json.dumps({"inferneo_bundle": VERSION}), "missing required field"),
         (json.dumps({**GOOD, "seed": "x"}), "$.seed: "),
@@ -558,3 +561,161 @@ def test_the_command_plays_it_in_a_process_of_its_own(session: Session, tmp_path
     lines = found.stdout.splitlines()
     assert lines[-1] == "2 requests, 2 as before, 0 not"
     assert "2. POST /v1/chat/completions: 200 by rule r, ended end, while 1 went on" in lines
+
+
+def test_an_answer_of_as_many_other_bytes_is_not_as_before(session: Session, tmp_path: Path, capsys: Any) -> None:
+    """Plain and streamed: the count of bytes is the same, and the first that differs is told with what stands there."""
+    session.on(chat(), name="r").reply("one two three")
+    assert [post(session.url), post(session.url, stream=True)] == [200, 200]
+    session.wait_for(2, 20)
+    text = json.dumps(session.bundle())
+    assert "one two three" in text
+    path = tmp_path / "bundle.json"
+    document = json.loads(text)
+    document["script"]["rules"][0]["reply"] = "one two seven"
+    path.write_text(json.dumps(document))
+    assert cli.main(["replay", str(path)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    places = [line for line in told if line.startswith("   bytes: the first difference is at byte ")]
+    assert len(places) == 2
+    assert "one two three" in places[0].partition(", is ")[0]
+    assert "one two seven" in places[0].partition(", is ")[2]
+    assert told[-1] == "2 requests, 0 as before, 2 not"
+    for exchange in document["exchanges"]:
+        del exchange["answer"]["text"]
+    path.write_text(json.dumps(document))
+    assert cli.main(["replay", str(path)]) == 1
+    assert "bytes: not those of before; of an answer beyond 64 KiB only a digest is kept" in capsys.readouterr().out
+    document["inferneo_bundle"] = 2
+    for exchange in document["exchanges"]:
+        del exchange["answer"]
+    path.write_text(json.dumps(document))
+    assert cli.main(["replay", str(path)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "a bundle of version 2: of the answers only the number of bytes is compared"
+
+
+def test_what_the_clock_alone_decides_is_no_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The date, the time of creation, uptimes, the sums in a page of metrics, what a bucket says of its reset."""
+    with MockServer(profile="engine", limits={"requests_per_minute": 600}, latency={"itl": 0.001}) as server:
+        session = server.new_session()
+        for number in range(3):
+            assert post(session.url, stream=number == 1) == 200
+        for path in ("/metrics", "/stats", "/health"):
+            urllib.request.urlopen(f"{session.url}{path}", timeout=20).close()
+        session.wait_for(6, 20)
+        document = session.bundle()
+    for exchange in document["exchanges"]:
+        text = exchange["answer"].get("text", "")
+        assert '"created":1' not in text.replace(" ", "")
+        exchange["now"] += 0.25  # as a clock that was read a moment later would have said
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps(document))
+    assert cli.main(["replay", str(file)]) == 0, capsys.readouterr().out
+    assert (
+        "GET /metrics: 200 by no rule, ended end; its bytes are not compared: it tells times" in capsys.readouterr().out
+    )
+
+
+def test_an_answer_to_a_hidden_key_is_not_compared(session: Session) -> None:
+    """A model's answer to another text is another; a client that left is compared as far as both have come."""
+    session.on(chat(contains="template"), name="t").reply({"template": "{{ text }}"})
+    assert post(session.url, "template sk-0123456789", key="sk-0123456789") == 200
+    session.wait_for(1, 20)
+    document = session.bundle()
+    assert "0123456789" not in json.dumps(document)
+    assert document["exchanges"][0]["answer"] == {"unlike": "a key is hidden in it, or in its request"}
+    assert unlike(replayed(session)) == []
+
+
+def test_as_far_as_both_have_come() -> None:
+    """Of two answers that were left in the middle the shorter decides; one byte that is another is told."""
+    before = heard(b"HTTP/1.1 200 OK\r\n\r\nabcdef", 1000)
+    assert first_difference(before, b"HTTP/1.1 200 OK\r\n\r\nabc", whole=False) == ""
+    assert first_difference(before, b"HTTP/1.1 200 OK\r\n\r\nabcdefghi", whole=False) == ""
+    assert first_difference(before, b"HTTP/1.1 200 OK\r\n\r\nabX", whole=False).startswith(
+        "bytes: the first difference"
+    )
+    assert first_difference(before, b"HTTP/1.1 200 OK\r\n\r\nabc").endswith("is the end of it")
+    short = heard(b"HTTP/1.1 200 OK\r\n\r\nabcdef", 3)
+    assert (short.text, short.size) == (None, 25)
+    assert first_difference(short, b"x", whole=False) == ""
+    assert first_difference(heard(b"\xff\xfe", 1000), b"\xff\xff").startswith("bytes: not those of before")
+
+
+def test_a_bundle_is_the_same_made_at_once_and_piece_by_piece(session: Session) -> None:
+    """The door writes what `bundle()` gives, with events of all kinds, and with nothing at all."""
+    empty = Snapshot.of(session.core)
+    assert json.loads(b"".join(written(empty))) == bundling.document(empty)
+    session.on(chat(), name="r").reply("x")
+    session.faults(status(503))
+    post(session.url)
+    session.heal()
+    post(session.url)
+    session.wait_for(2, 20)
+    seen = Snapshot.of(session.core)
+    pieces = list(written(seen))
+    assert json.loads(b"".join(pieces)) == bundling.document(seen)
+    with urllib.request.urlopen(f"{session.url}/_mock/bundle", timeout=20) as found:
+        made = json.load(found)
+    assert {**made, "exchanges": 0, "begun": 0} == {**session.bundle(), "exchanges": 0, "begun": 0}
+    post(session.url)
+    session.wait_for(3, 20)
+    assert json.loads(b"".join(pieces)) == json.loads(b"".join(written(seen)))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_bytes_of_an_answer_are_those_that_were_received(session: Session, stream: bool) -> None:
+    """Whole and cut, paced or not, streamed or not: what is kept is what a socket got, but for its times."""
+    session.on(chat(contains="cut")).fail(cut(at="content[2]")).reply("one two three four")
+    session.on(chat(contains="slow")).reply({"text": "one two three", "pacing": {"itl": 0.001}})
+    session.on(chat()).reply("one two three")
+    host, port = session.url.removeprefix("http://").split("/")[0].split(":")
+    for number, text in enumerate(("whole", "slow", "cut") if stream else ("whole", "slow"), 1):
+        data = body(text, stream=stream)
+        head = f"POST /@{session.name}/v1/chat/completions HTTP/1.1\r\nhost: h\r\ncontent-length: {len(data)}\r\n"
+        with socket.create_connection((host, int(port)), timeout=20) as peer:
+            peer.sendall(f"{head}\r\n".encode() + data)
+            exchange = session.wait_for(number, 20)[-1]
+            got = b""
+            while len(got) < exchange.sent_bytes:
+                got += peer.recv(1 << 16)
+        kept = sent_data(exchange.plan, exchange.request, exchange.sent_bytes)
+        assert masked(kept) == masked(got)
+        assert b"three" in kept or text == "cut"
+        assert len(kept) == exchange.sent_bytes
+
+
+def test_a_bundle_is_made_between_other_things(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on after every exchange where its time is up, however many there are."""
+    monkeypatch.setattr("mockserver.serving.door.SLICE", -1.0)
+    for _ in range(20):
+        post(session.url)
+    session.wait_for(20, 20)
+    turns = 0
+
+    async def count() -> int:
+        nonlocal turns
+        before = turns
+        while not session.brain.failures:
+            turns += 1
+            await asyncio.sleep(0)
+        session.brain.failures.clear()
+        return turns - before
+
+    counting = asyncio.run_coroutine_threadsafe(count(), session._server._loop)  # type: ignore[arg-type]  # it runs
+    pieces: list[int] = []
+    real = written
+
+    def watched(seen: Snapshot) -> Iterator[bytes]:
+        for piece in real(seen):
+            pieces.append(turns)
+            yield piece
+
+    monkeypatch.setattr("mockserver.serving.door.written", watched)
+    with urllib.request.urlopen(f"{session.url}/_mock/bundle", timeout=20) as found:
+        assert len(json.load(found)["exchanges"]) == 20
+    session.brain.failures.append("enough")
+    assert counting.result(20) > 0
+    assert len(pieces) > 60
+    assert len(set(pieces)) == len(pieces)

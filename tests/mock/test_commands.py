@@ -19,7 +19,7 @@ import mockserver
 from mockserver import MockServer, Session, chat, cli, cut, stall, status
 from mockserver.errors import ScriptError
 from mockserver.plan import Body, Head, Plan, Raw, Repeat, Stall, Wait
-from mockserver.record.bundle import differences
+from mockserver.record.compare import differences
 from mockserver.request import Request
 from mockserver.scripting.assign import assign, script_from
 from mockserver.scripting.script import parse_script
