@@ -16,6 +16,8 @@ LATE = ("REFUSE", "HEALTH", "SECURE", "STATE")
 """Families that abuse the server come late, so that what they break is not blamed on others."""
 LONG = ("TOOL", "JSON", "ALONE", "WS")
 """Families whose every case takes many requests, or many tokens."""
+WAITING = ("CONN", "RETRY")
+"""Families of client laws in whose cases the client waits before it tries again."""
 LAST = (
     "S-STATE-01",
     "S-STATE-02",
@@ -116,7 +118,7 @@ def in_order(found: list[Law]) -> list[Law]:
     place = {law: at for at, law in enumerate(LAST, 4)}
 
     def rank(law: Law) -> int:
-        return place.get(law.id, 1 if law.family in LATE else 2 if law.family in LONG else 0)
+        return place.get(law.id, 1 if law.family in LATE else 2 if law.family in (*LONG, *WAITING) else 0)
 
     return sorted(found, key=lambda law: (rank(law), law.id))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from contracts.adapters import DEFAULT
 from contracts.judge import NO_TIME, Effort, Verdict
 from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
 
@@ -166,6 +167,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     run = config.stash[RUN]
     run.total = sum("law" in getattr(getattr(item, "callspec", None), "params", {}) for item in items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    options = config.stash[RUN].options
+    if not options.urls and not options.results:
+        whom = ", ".join(options.clients or DEFAULT) + (" and recordings of servers" if options.recorded else "")
+        terminalreporter.write_line(
+            f"no server was judged, only {whom}: give --inferneo-url URL, like http://127.0.0.1:8000", yellow=True
+        )
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,19 @@ from contracts.bench import Bench
 from contracts.judge import judge
 from contracts.law import Law, laws
 from contracts.mock import Door, MockProcess
+from contracts.options import Options, in_order
 from contracts.plugin import RUN, Run, describe
 
 
+def pairs(options: Options) -> list[tuple[str, Law]]:
+    """Each client with each law: a budget that ends before the laws do leaves the same laws of all clients unjudged."""
+    chosen = in_order([law for law in laws("client") if options.wants(law)])
+    return [(name, law) for law in chosen for name in options.clients or DEFAULT]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    options = metafunc.config.stash[RUN].options
-    chosen = [law for law in laws("client") if options.wants(law)]
-    pairs = [pytest.param(name, law, id=f"{law.id}-{name}") for name in options.clients or DEFAULT for law in chosen]
-    metafunc.parametrize(("client", "law"), pairs)
+    found = pairs(metafunc.config.stash[RUN].options)
+    metafunc.parametrize(("client", "law"), [pytest.param(name, law, id=f"{law.id}-{name}") for name, law in found])
 
 
 def bench_of(run: Run, client: str) -> Bench:
