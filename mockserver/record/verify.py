@@ -36,8 +36,15 @@ STEPS = 8
 def state_of(core: SessionCore) -> dict[str, Any]:
     """The document behind `GET state`."""
     journal = core.journal
-    report = core.brain.report()  # type: ignore[attr-defined]  # the server's brains have one
-    return {"session": core.name, **report, "requests": core.requests, "open": journal.open, "dropped": journal.dropped}
+    brain: ScriptBrain = core.brain  # type: ignore[assignment]  # the server makes no other
+    return {
+        "session": core.name,
+        **brain.report(),
+        "requests": core.requests,
+        "open": journal.open,
+        "dropped": journal.dropped,
+        "changes_dropped": brain.history.dropped,
+    }
 
 
 def problems_of(core: SessionCore) -> list[str]:

@@ -184,6 +184,7 @@ async def get_journal(request: HttpRequest, session: SessionCore, brain: ScriptB
         "arrived": journal.arrived,
         "ended": journal.ended,
         "dropped": journal.dropped,
+        "changes_dropped": brain.history.dropped,
     }
     return answer(document, status)
 
