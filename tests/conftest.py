@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -33,3 +34,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """Said in the run itself, since xdist counts no deselected tests."""
     chosen = config.option.markexpr == QUICK
     return "quick: tests marked slow are left out; `pytest tests` runs all" if chosen else None
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and their parameters stay until the end: no garbage collection need look at them again."""
+    gc.collect()
+    gc.freeze()
