@@ -10,13 +10,15 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
+from mockserver import fixtures
 from mockserver.cli import environment, fail, until_stopped
+from mockserver.errors import ScriptError
 from mockserver.model.latency import PRESETS
 from mockserver.model.status import Health
 from mockserver.scripting.assign import script_from
-from mockserver.scripting.script import Script
+from mockserver.scripting.script import Script, parse_script
 from mockserver.serving.server import LOOPS, PARSERS, MockServer
 from mockserver.serving.service import API_KEY, MAX_CONCURRENT, MODEL_NAME, of_environment
 
@@ -85,6 +87,20 @@ def service(options: argparse.Namespace) -> dict[str, Any]:
     return {**of_environment(os.environ), **said}
 
 
+def _refuse(path: str, error: ScriptError, *, placed: bool) -> NoReturn:
+    """All that is wrong in a script's file, a line for each, as `lint` tells it; else `error`, `placed`: with its line."""
+    from mockserver.scripting.yamltext import places_of, read_mistakes  # PyYAML takes 20 ms to import
+
+    found = fixtures.script_file(path)
+    data = found.read_bytes()
+    wrong = read_mistakes(data, parse_script, str(found))
+    if not wrong:
+        wrong = [error.at(places_of(data, str(found))(error.path)) if placed and error.place is None else error]
+    for one in wrong:
+        print(f"inferneo-mock serve: {one}".replace("\n", " "), file=sys.stderr)
+    raise SystemExit(2)
+
+
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     if options.watch and options.script is None:
@@ -112,6 +128,10 @@ def run(options: argparse.Namespace) -> int:
             **service(options),
             tls=options.tls,
         )
+    except ScriptError as error:
+        if options.script is not None:
+            _refuse(options.script, error, placed=not options.set)
+        fail(f"inferneo-mock serve: {error}")
     except (ValueError, ImportError) as error:
         fail(f"inferneo-mock serve: {error}")
     if options.tls_ca is not None:

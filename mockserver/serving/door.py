@@ -3,6 +3,7 @@
     PUT    script    another script (JSON or YAML)       -> {"rules": n}
     PATCH  script    more rules behind those there       -> {"rules": n}
     GET    script    the script in force
+    GET    /         these doors, each with what it does
     DELETE /         the session as if it was never used
     GET    journal   ?limit= &after=NUMBER &wait_for=n &within=SECONDS &arrived=1; of these only
                      &path= &method= &rule=NAME|none &status= &ended= &fault=KIND &contains=TEXT &connection=
@@ -101,10 +102,23 @@ def door(sessions: Sessions) -> Starlette:
         sessions.use_keys(session.name, keys)
         return answer({"keys": len(keys)})
 
-    routes = [Route("/", reset, methods=["DELETE"]), Route("/keys", endpoint(put_keys), methods=["PUT"])]
-    for (method, path), handler in HANDLERS.items():
+    own: dict[tuple[str, str], Handler] = {("PUT", "/keys"): put_keys}
+    routes = [Route("/", reset, methods=["DELETE"])]
+    for (method, path), handler in (HANDLERS | own).items():
         routes.append(Route(path, endpoint(handler), methods=[method]))
     return Starlette(routes=routes, exception_handlers={404: not_found, 405: not_allowed})
+
+
+def doors() -> dict[tuple[str, str], str]:
+    """Every door, by method and path, and what it does."""
+    found = {door: (handler.__doc__ or "").partition("\n")[0] for door, handler in HANDLERS.items()}
+    return found | {("DELETE", "/"): "The session as if it was never used.", ("PUT", "/keys"): "API keys of its own."}
+
+
+async def get_doors(request: HttpRequest, session: SessionCore, brain: ScriptBrain) -> Response:
+    """What there is."""
+    known = [{"method": method, "path": path, "does": words} for (method, path), words in sorted(doors().items())]
+    return answer({"session": session.name, "doors": sorted(known, key=lambda one: one["path"])})
 
 
 def answer(document: Any, status: int = 200) -> Response:
@@ -114,13 +128,13 @@ def answer(document: Any, status: int = 200) -> Response:
 
 async def not_found(request: HttpRequest, error: Exception) -> Response:
     """Says what there is."""
-    known = ", ".join(sorted({path for _, path in HANDLERS}))
+    known = ", ".join(sorted({path for _, path in doors()}))
     return answer({"error": {"message": f"no door {request.url.path!r}; known: {known}", "path": "$"}}, 404)
 
 
 async def not_allowed(request: HttpRequest, error: Exception) -> Response:
     """Says which methods the path takes."""
-    methods = sorted(method for method, path in HANDLERS if path == request.url.path) or ["DELETE"]
+    methods = sorted(method for method, path in doors() if path == request.url.path)
     message = f"{request.method} means nothing on {request.url.path!r}; it takes {', '.join(methods)}"
     return answer({"error": {"message": message, "path": "$"}}, 405)
 
@@ -313,6 +327,7 @@ def asked(document: Any, session: SessionCore) -> Request:
 
 
 HANDLERS: dict[tuple[str, str], Handler] = {
+    ("GET", "/"): get_doors,
     ("PUT", "/script"): put_script,
     ("PATCH", "/script"): patch_script,
     ("GET", "/script"): get_script,

@@ -60,7 +60,13 @@ class Watcher:
             script = self._load()
             settings = dataclasses.replace(server.settings, script=script)
             settings.answerer(settings.read().profile)
-        except (MockError, OSError, ValueError) as error:
+        except FileNotFoundError:
+            self._tell(f"{self._path}: the file is gone; the script before it stays in force until there is one again")
+            return False
+        except OSError as error:
+            self._tell(f"{self._path}: cannot be read: {error.strerror or error}; the script before it stays in force")
+            return False
+        except (MockError, ValueError) as error:
             self._tell(f"{error}; the script before it stays in force")
             return False
         old = server.settings.read()

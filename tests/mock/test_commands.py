@@ -422,3 +422,47 @@ def test_an_unknown_model_is_told_with_those_served(server: MockServer, session:
         )
     with caught.value as error:
         assert "The model 'm' does not exist; served: meta-llama/" in json.load(error)["error"]["message"]
+
+
+def test_serve_tells_every_mistake_of_its_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As lint does, a line for each with line and column; one that only the server finds has its place too."""
+    path = tmp_path / "bad.yaml"
+    path.write_text("seed: x\nrules:\n  - {replyy: a}\n  - {name: b, reply: {textt: c}}\n")
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["serve", "--port", "0", "--script", str(path)])
+    assert caught.value.code == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in told] == [f"{path}:1:1", f"{path}:3:6", f"{path}:4:23"]
+    assert cli.main(["lint", str(path)]) == 1
+    assert [line.removeprefix("inferneo-mock serve: ") for line in told] == capsys.readouterr().out.splitlines()
+    path.write_text("rules:\n  - name: a\n    reply: {fixture: nothing}\n")
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--port", "0", "--script", str(path)])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"inferneo-mock serve: {path}:3:13: $.rules[0].reply.fixture: ")
+    path.write_text("[]")
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--port", "0", "--script", str(path), "--set", "sed=1"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("inferneo-mock serve: $.sed: unknown key 'sed'")
+    assert "did you mean 'seed'" in line
+
+
+def test_a_watched_file_that_goes_is_said_in_words(tmp_path: Path) -> None:
+    """Deleted, or a folder now: one sentence with its name, no number, and the script before it stays in force."""
+    path = tmp_path / "s.yaml"
+    path.write_text("rules: [{name: a, reply: a}]\n")
+    told: list[str] = []
+    with MockServer(script=script_from(path)) as server:
+        watcher = server.run(lambda: Watcher(server, path, lambda: script_from(path), told.append))
+        path.unlink()
+        assert not server.run(watcher.reload)
+        path.mkdir()
+        assert not server.run(watcher.reload)
+        assert server.session().script.rules[0].name == "a"
+        path.rmdir()
+        path.write_text("rules: [{name: b, reply: a}]\n")
+        assert server.run(watcher.reload)
+    assert told[0] == f"{path}: the file is gone; the script before it stays in force until there is one again"
+    assert told[1] == f"{path}: cannot be read: Is a directory; the script before it stays in force"
+    assert not any("Errno" in line for line in told)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mockserver import MockServer
+from mockserver.serving import door as door_module
 
 CHAT = {"model": "meta-llama/Llama-2-7b-chat-hf", "messages": [{"role": "user", "content": "the report"}]}
 
@@ -184,8 +185,8 @@ def test_unknown_doors_and_methods_are_told(base: str) -> None:
     assert "/script" in answer["error"]["message"]
     status, answer = call(f"{base}/_mock/script", method="POST")
     assert (status, answer["error"]["message"]) == (405, "POST means nothing on '/script'; it takes GET, PATCH, PUT")
-    status, answer = call(f"{base}/_mock")
-    assert (status, answer["error"]["message"]) == (405, "GET means nothing on '/'; it takes DELETE")
+    status, answer = call(f"{base}/_mock", method="POST")
+    assert (status, answer["error"]["message"]) == (405, "POST means nothing on '/'; it takes DELETE, GET")
 
 
 def test_the_default_session_has_the_plain_door(server: MockServer) -> None:
@@ -193,3 +194,20 @@ def test_the_default_session_has_the_plain_door(server: MockServer) -> None:
     assert call(f"{server.url}/_mock/state")[1]["session"] == ""
     assert call(f"{server.url}/_mocking")[0] == 404
     assert call(f"{server.url}/_mock/journal")[1]["exchanges"][-1]["request"]["path"] == "/_mocking"
+
+
+def test_the_door_says_which_doors_there_are(server: MockServer) -> None:
+    """With and without a slash, of the default session and of another; each is really there, and all are listed."""
+    told = [call(f"{root}{end}") for root in (f"{server.url}/_mock", f"{server.url}/@other/_mock") for end in ("", "/")]
+    assert [status for status, _ in told] == [200] * 4
+    assert told[0] == told[1]
+    assert told[2][1] == {**told[0][1], "session": "other"}
+    doors = {(one["method"], one["path"]): one["does"] for one in told[0][1]["doors"]}
+    assert all(doors.values())
+    listed = {tuple(line.split()[:2]) for line in (door_module.__doc__ or "").splitlines() if line.startswith("    ")}
+    words = {(method, path if path == "/" else f"/{path}") for method, path in listed if method.isupper()}
+    assert set(doors) == words
+    for path in {path for _, path in doors}:
+        status, refused = call(f"{server.url}/_mock{path}", method="OPTIONS")
+        takes = ", ".join(sorted(method for method, one in doors if one == path))
+        assert (status, refused["error"]["message"].partition("it takes ")[2]) == (405, takes)

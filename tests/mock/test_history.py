@@ -16,7 +16,7 @@ def script(text: str) -> Script:
 
 
 def test_the_oldest_goes_where_there_are_too_many_bytes() -> None:
-    """A body counts with its length; the newest is not counted, however large; the first script is the one that went last."""
+    """A body counts with its length; the newest is not counted, however large; `first` is the script that went last."""
     history = History(script("first"), max_bytes=5000)
     made = [script(f"{number}" * 2000) for number in range(4)]
     for one in made:
