@@ -88,7 +88,7 @@ def service(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _refuse(path: str, error: ScriptError, *, placed: bool) -> NoReturn:
-    """All that is wrong in a script's file, a line for each, as `lint` tells it; else `error`, `placed`: with its line."""
+    """All that is wrong in the script's file, as `lint` tells it; else `error`, with its line where it is `placed`."""
     from mockserver.scripting.yamltext import places_of, read_mistakes  # PyYAML takes 20 ms to import
 
     found = fixtures.script_file(path)

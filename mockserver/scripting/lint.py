@@ -7,6 +7,7 @@ surely taken by one asked before it, so no finding is a guess. What breaks the r
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from mockserver.errors import Place, ScriptError
 from mockserver.model import recorded
 from mockserver.reply import Fixture, Json, RawBytes, Reply, Template
 from mockserver.scripting.match import AllOf, AnyOf, Match, Matcher, Not, part_of
+from mockserver.scripting.paths import is_known, known_paths
 from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script, parse_script
 from mockserver.settings import dump_object
+from mockserver.suggest import did_you_mean
 
 RESPONSES = {
     "/v1/chat/completions": "chat_response",
@@ -33,15 +36,19 @@ RESPONSES = {
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One finding: where (JSON path, and line and column if the script came from a file), and what."""
+    """One finding: where (JSON path, and line and column if the script came from a file), and what. A `warning` is of
+    what may well be meant.
+    """
 
     path: str
     message: str
     place: Place | None = None
+    warning: bool = False
 
     def __str__(self) -> str:
         """`file:line:column: path: message`, as editors read it."""
-        return f"{self.place}: {self.path}: {self.message}" if self.place else f"{self.path}: {self.message}"
+        said = f"{self.path}: {'warning: ' * self.warning}{self.message}"
+        return f"{self.place}: {said}" if self.place else said
 
 
 def lint_text(data: bytes, name: str = "") -> list[Remark]:
@@ -54,7 +61,7 @@ def lint_text(data: bytes, name: str = "") -> list[Remark]:
     if script == Script():
         return [Remark("$", "an empty script: it has no rules and changes nothing", Place(1, 1, name))]
     places = places_of(data, name)
-    return [Remark(one.path, one.message, places(one.path)) for one in lint(script)]
+    return [dataclasses.replace(one, place=places(one.path)) for one in lint(script)]
 
 
 def lint(script: Script) -> list[Remark]:
@@ -63,7 +70,8 @@ def lint(script: Script) -> list[Remark]:
     for number, rule in enumerate(script.rules):
         path = f"$.rules[{number}]"
         found += _contradictions(rule.matcher, f"{path}.match")
-        found += _replies(rule, path)
+        found += _unknown_paths(rule.matcher, f"{path}.match", script.profile)
+        found += _replies(rule, path, rule.unsafe or script.unsafe)
         found += _unused(rule, path)
     return sorted(found, key=lambda one: _position(one.path))
 
@@ -170,6 +178,16 @@ def _contradictions(matcher: Matcher, path: str) -> Iterator[Remark]:
             yield Remark(path, "an empty text: every request has it" if matcher.contains == "" else "an empty model")
 
 
+def _unknown_paths(matcher: Matcher, path: str, profile: str | None) -> Iterator[Remark]:
+    """Paths that are no profile's: a rule may answer there all the same, if clients ask there."""
+    for one in _matches(matcher):
+        known = known_paths(profile)
+        if one.path is not None and not is_known(one.path, known):
+            where = f"{path}.path" if one is matcher else path
+            near = did_you_mean(one.path, known) or f"; known: {', '.join(known)}"
+            yield Remark(where, f"no profile has the path {one.path!r}{near}", warning=True)
+
+
 def _names(script: Script) -> Iterator[Remark]:
     given = {(name, value) for rule in script.rules for name, value in (rule.sets or {}).items()}
     for number, rule in enumerate(script.rules):
@@ -198,8 +216,8 @@ def _unused(rule: Rule, path: str) -> Iterator[Remark]:
         yield Remark(path, f"a rule for request {rule.matcher.nth} alone is called once; it has {rule.calls} calls")
 
 
-def _replies(rule: Rule, path: str) -> Iterator[Remark]:
-    schema = RESPONSES.get(rule.matcher.path or "") if isinstance(rule.matcher, Match) else None
+def _replies(rule: Rule, path: str, unsafe: bool) -> Iterator[Remark]:
+    schema = RESPONSES.get(rule.matcher.path or "") if isinstance(rule.matcher, Match) and not unsafe else None
     single = len(rule.replies) == 1
     for number, reply in enumerate(rule.replies):
         where = f"{path}.reply" if single else f"{path}.replies[{number}]"

@@ -185,3 +185,47 @@ def test_the_schema_command_prints_the_schema(capsys: pytest.CaptureFixture[str]
     assert cli.main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(script_schema()))
     assert parse_script({"rules": []}).rules == ()
+
+
+@pytest.mark.parametrize(
+    ("match", "words"),
+    [
+        ("{path: /v1/chat/completion}", "no profile has the path '/v1/chat/completion'; did you mean '/v1/chat/compl"),
+        ("{path: /nowhere}", "no profile has the path '/nowhere'; known: /dashboard, /docs, "),
+        ("{any: [{path: /v1/model}, {model: a}]}", "did you mean '/v1/models'"),
+        ("{path: '/v1/chat/completions?a=b'}", "did you mean '/v1/chat/completions'"),
+        ("{path: /V1/models}", "did you mean '/v1/models'"),
+        ("{path: '/v2/*/completions'}", "no profile has the path '/v2/*/completions'; did you mean '/v1/"),
+        ("{path: '/v1/*/completions'}", ""),
+        ("{path: '/v1/models/a*'}", ""),
+        ("{path: '*'}", ""),
+        ("{path: '/v1/*'}", ""),
+        ("{path: /v1/models/any-model}", ""),
+        ("{path: /stats}", ""),
+        ("{path: /ws}", ""),
+        ("{not: {path: /nowhere}}", ""),
+    ],
+)
+def test_a_path_that_no_profile_has_is_a_warning(
+    match: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At its place, with the nearest known one; the exit code is another with --strict alone."""
+    path = tmp_path / "s.yaml"
+    path.write_text(f"rules:\n  - match: {match}\n    reply: x\n")
+    assert cli.main(["lint", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert words in told
+    assert (told == "") == (words == "")
+    assert cli.main(["lint", "--strict", "--json", str(path)]) == int(bool(words))
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["line"], row["level"]) for row in rows] == [("2", "warning")] * bool(words)
+
+
+def test_the_paths_of_the_script_s_own_profile_are_known(tmp_path: Path) -> None:
+    """A profile in a file adds its routes."""
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({"extends": "docs", "routes": {"/v1/mine": {"methods": {"GET": "health"}}}}))
+    rules = [{"match": {"path": "/v1/mine"}, "reply": "x"}]
+    assert lint(parse_script({"profile": str(own), "rules": rules})) == []
+    (remark,) = lint(parse_script({"rules": rules}))
+    assert str(remark).startswith("$.rules[0].match.path: warning: no profile has the path '/v1/mine'")
