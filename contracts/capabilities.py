@@ -243,6 +243,31 @@ def gauge(target: Target) -> float | None:
     return sum(typed) if typed else None
 
 
+CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length")
+"""What servers call the number of tokens that a model's context holds, in the list of models."""
+
+
+def context(target: Target) -> int | None:
+    """The tokens of the model's context: as declared, as the list of models tells, or the engine's statistics."""
+    if "context" not in target.notes:
+        listed: Any = target.send(get("/v1/models")).document
+        data = listed.get("data") if isinstance(listed, dict) else None
+        found = (
+            [m for m in data if isinstance(m, dict) and m.get("id") == target.model] if isinstance(data, list) else []
+        )
+        stats: Any = target.send(get("/stats")).document
+        found += [stats["info"]] if isinstance(stats, dict) and isinstance(stats.get("info"), dict) else []
+        sizes = [one[name] for one in found for name in CONTEXT if type(one.get(name)) is int and one[name] > 0]
+        target.notes["context"] = sizes[0] if sizes else None
+    size: int | None = target.notes["context"]
+    return size
+
+
+def _context(target: Target) -> tuple[bool, str]:
+    size = context(target)
+    return size is not None, f"{size} tokens" if size else "the list of models does not tell its size"
+
+
 def _gauge(target: Target) -> tuple[bool, str]:
     value = gauge(target)
     return value is not None, f"in flight: {value}"
@@ -307,4 +332,5 @@ PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
     "auth": _auth,
     "websocket": _websocket,
     "gauge": _gauge,
+    "context": _context,
 }

@@ -22,6 +22,8 @@ class Unreachable(Exception):  # noqa: N818 - it says what was found, in the law
 def connect(url: str, options: Options) -> Target:
     """Raises `Unreachable`; `LookupError` for an unknown profile, `ValueError` for a URL that is none."""
     target = Target(url, options.model, options.api_key or None, declared=dict(options.capabilities))
+    if options.context:
+        target.notes["context"] = options.context
     try:
         first = target.send(get("/v1/models"), FIRST)
     except NoAnswer as error:

@@ -21,6 +21,7 @@ WAITING = ("CONN", "RETRY")
 LAST = (
     "S-STATE-01",
     "S-STATE-02",
+    "S-LIMIT-16",
     "S-HEALTH-09",
     "S-REFUSE-15",
     "S-HEALTH-01",
@@ -63,9 +64,9 @@ def parse_budget(text: str) -> float:
 class Options:
     """What to judge and how hard. `level` must leaves the SHOULD laws out; `only` are ids or beginnings of ids.
 
-    `capabilities` are declared, and not probed. `part`: `together` are the laws that bear others at the same time,
-    `alone` the rest of them. `until`: the moment of the monotonic clock at which the budget is used up; 0: it is no
-    promise."""
+    `capabilities` are declared, and not probed, and so is `context`, the tokens that a prompt may have (0: not told).
+    `part`: `together` are the laws that bear others at the same time, `alone` the rest of them. `until`: the moment of
+    the monotonic clock at which the budget is used up; 0: it is no promise."""
 
     urls: tuple[str, ...] = ()
     mock_url: str = ""
@@ -80,6 +81,7 @@ class Options:
     results: str = ""
     recorded: bool = True
     capabilities: tuple[tuple[str, bool], ...] = ()
+    context: int = 0
     restart_cmd: str = ""
     database: str = ""
     part: str = "all"
@@ -142,6 +144,11 @@ FLAGS: dict[str, dict[str, Any]] = {
         "action": "append",
         "default": [],
         "help": "declare a capability instead of probing it, like det=yes or n=no; may be repeated",
+    },
+    "--inferneo-context": {
+        "default": 0,
+        "type": int,
+        "help": "tokens of the model's context (default: as it is listed)",
     },
     "--inferneo-restart-cmd": {"default": "", "help": "shell command that starts the server again after it died"},
     "--inferneo-database": {

@@ -149,6 +149,7 @@ def pytest_configure(config: pytest.Config) -> None:
             recorded=not value("--inferneo-no-recorded")
             and (value("--inferneo-recorded") or not value("--inferneo-url")),
             capabilities=capabilities,
+            context=value("--inferneo-context"),
             restart_cmd=value("--inferneo-restart-cmd"),
             database=value("--inferneo-database"),
             part=value("--inferneo-part"),

@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
             clients=tuple(getattr(options, "client", ())),
             recorded=not getattr(options, "no_recorded", False) and (embedded or getattr(options, "recorded", False)),
             capabilities=target.capabilities,
+            context=target.context,
             restart_cmd=getattr(options, "restart_cmd", "") or target.restart_cmd,
             database=options.database
             if ":" in options.database or not options.database
@@ -161,6 +162,7 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
         ("--inferneo-profile", settings.profile),
         ("--inferneo-restart-cmd", settings.restart_cmd),
         ("--inferneo-database", settings.database),
+        ("--inferneo-context", str(settings.context or "")),
     ):
         found += [flag, value] if value else []
     for flag, values in (

@@ -4,6 +4,7 @@ url = "http://127.0.0.1:8000"
 model = "org/small"
 profile = "openai"
 restart_cmd = "docker restart server"
+context = 8192
 
 [capabilities]
 det = true
@@ -32,6 +33,7 @@ class TargetFile:
     profile: str = ""
     restart_cmd: str = ""
     capabilities: tuple[tuple[str, bool], ...] = ()
+    context: int = 0
 
 
 def load(path: str) -> TargetFile:
@@ -40,14 +42,18 @@ def load(path: str) -> TargetFile:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is no TOML: {error}") from None
-    known = {*TEXTS, "capabilities"}
+    known = {*TEXTS, "context", "capabilities"}
     if unknown := sorted(set(document) - known):
         raise ValueError(f"{path}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
     for key in TEXTS:
         if not isinstance(document.get(key, ""), str):
             raise ValueError(f"{path}: {key} is {document[key]!r}; expected a text")  # noqa: TRY004 - a mistake in a file
+    context = document.get("context", 1)
+    if type(context) is not int or context < 1:
+        raise ValueError(f"{path}: context is {context!r}; expected a number of tokens")
     return TargetFile(
         **{key: document.get(key, "") for key in TEXTS},
+        context=document.get("context", 0),
         capabilities=_capabilities(path, document.get("capabilities", {})),
     )
 

@@ -37,6 +37,37 @@ def _more(turn: Turn) -> Plan:
     return turn.asked(max_tokens=limit + 1).plan if turn.generates and type(limit) is int and limit > 0 else turn.plan
 
 
+CONTEXT = 300
+"""A small context: what it holds is soon exceeded."""
+
+
+def _told(turn: Turn) -> Plan:
+    """The plan, with the small context in the list of models."""
+    plan = turn.plan
+    if (turn.request.method, turn.request.path) != ("GET", "/v1/models"):
+        return plan
+    document = document_of(plan)
+    for model in document["data"]:
+        model["max_model_len"] = CONTEXT
+    return with_bodies(plan, [encoded(document)])
+
+
+def _too_long(turn: Turn) -> bool:
+    return turn.generates and isinstance(turn.prompt, str) and len(turn.prompt.split()) > CONTEXT - 32
+
+
+def _cut_prompt(turn: Turn) -> Plan:
+    if not _too_long(turn):
+        return _told(turn)
+    end = " ".join(turn.prompt.split()[-CONTEXT + 32 :])
+    return turn.asked(**({"messages": [{"role": "user", "content": end}]} if turn.chat else {"prompt": end})).plan
+
+
+def _crashes_beyond(turn: Turn) -> Plan:
+    little = _too_long(turn) and len(turn.prompt.split()) < 3 * CONTEXT
+    return oops(500) if little else _told(turn)
+
+
 def _fewer(turn: Turn) -> Plan:
     limit = turn.body.get("max_tokens")
     return turn.asked(max_tokens=limit - 1).plan if turn.generates and type(limit) is int and limit > 1 else turn.plan
@@ -182,6 +213,8 @@ def _seeds(text: str, turn: Turn) -> str:
 MUTANTS: tuple[Mutant, ...] = (
     mutant("one-token-more", "max_tokens is off by one.", _more, "S-USAGE-03"),
     mutant("one-token-fewer", "max_tokens is off by one, the other way.", _fewer, "S-USAGE-04"),
+    mutant("prompt-cut-in-silence", "Of a prompt beyond the context only the end is read.", _cut_prompt, "S-LIMIT-16"),
+    mutant("crashes-beyond-context", "A prompt a little beyond the context is a 500.", _crashes_beyond, "S-LIMIT-16"),
     mutant("depends-on-the-limit", "Another max_tokens gives another text.", texts(_of_limit), "S-LIMIT-01"),
     mutant("always-stop", "finish_reason is always stop.", _always_stop, "S-LIMIT-02"),
     mutant("one-token-refused", "max_tokens 1 is refused.", _refuses("max_tokens", 1), "S-LIMIT-03"),
