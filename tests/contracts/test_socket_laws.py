@@ -17,7 +17,7 @@ from contracts.law import Breach, Unjudgeable, find, laws
 from contracts.options import Options
 from contracts.replay import as_saved
 from contracts.saved import Saved, rules
-from contracts.server_laws.websocket import next_but_data
+from contracts.server_laws.websocket_frames import next_but_data
 from contracts.sockets import PING, TEXT, Socket, forbidden, frame, proof, read_frame
 from contracts.target import Target
 from mockserver.serving.server import MockServer
