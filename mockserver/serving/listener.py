@@ -116,11 +116,8 @@ class Listener:
             self._listens = how
             address = self.socket.getsockname()
             family = self.socket.family
-            if self._server is not None:
-                self._server.close()
-                self._server = None
+            self._stop_listening()
             self._drop_fillers()
-            self.socket.close()
             self.socket = bound(family, address)
             if how == "open":
                 self._opening = loop.create_task(self.open())
@@ -128,6 +125,18 @@ class Listener:
                 self._fill(family, address)
         if how != "open" and reopen_after is not None:
             self._reopening = loop.call_later(reopen_after, self.listen, "open")
+
+    def _stop_listening(self) -> None:
+        """Accept no more connections; those that are open stay so.
+
+        asyncio accepts a connection one step before its transport is made. A server that is closed in between refuses
+        the transport, and that fails aloud on stderr when it is freed (Python 3.12 and later). So the socket is taken
+        off the loop instead, and the server left to be freed. uvloop, which knows no such step, has no reader here.
+        """
+        if self._server is not None and not asyncio.get_running_loop().remove_reader(self.socket):
+            self._server.close()
+        self._server = None
+        self.socket.close()
 
     async def settled(self) -> None:
         """Return when the port is as `listen` last said."""
@@ -167,10 +176,12 @@ class Listener:
             self._reopening.cancel()
         await self.settled()
         self._drop_fillers()
-        if self._server is not None:
-            self._server.close()
-        else:
-            self.socket.close()
+        server = self._server
+        self._stop_listening()
+        for _ in range(
+            2
+        ):  # what was accepted just now gets its transport, then its protocol: it is dropped with the rest
+            await asyncio.sleep(0)
         protocols: list[Any] = list(self._state.connections)
         for protocol in protocols:
             protocol.wire.abort()
@@ -183,6 +194,5 @@ class Listener:
             if not self._state.connections:
                 break
             await asyncio.sleep(0)
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        if server is not None and not server.is_serving():
+            await server.wait_closed()
