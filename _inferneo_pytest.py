@@ -6,7 +6,7 @@ starting: only the fixtures fail then, with one sentence that names the distribu
 
 Fixtures: `inferneo_mock` (a session of the fake server, fresh for the test), `inferneo_url` (its URL), `openai_env`
 (the environment of OpenAI's SDKs, pointed at it), `inferneo_client` and `async_inferneo_client` (clients of that
-session). Marker: `inferneo(strict=..., profile=..., seed=..., script=...)`.
+session). Marker: `inferneo(strict=..., unsafe=..., profile=..., seed=..., script=...)`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("contracts")
 
 MARKER = (
-    "inferneo(strict=None, profile='docs', seed=0, script=None): settings of this test's inferneo_mock session. "
-    "strict=False: requests that no rule matches are answered like a model, and unused rules or faults do not fail "
-    "the test."
+    "inferneo(strict=None, unsafe=False, profile='docs', seed=0, script=None): settings of this test's inferneo_mock "
+    "session. strict=False: requests that no rule matches are answered like a model, and unused rules or faults do not "
+    "fail the test. unsafe=True: rules may answer requests that a real server would refuse."
 )
-SETTINGS = {"strict", "profile", "seed", "script"}
+SETTINGS = {"strict", "unsafe", "profile", "seed", "script"}
 FAILED = pytest.StashKey[bool]()
 INSIDE = {
     ("inferneo._errors", "InferneoError"): ("inferneo._", "httpcore", "h11"),
@@ -204,8 +204,9 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
 def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) -> Iterator[Session]:
     """A session of the fake server for this test alone: its own rules, faults, seed and journal.
 
-    With no rule it answers like a model. Once it has one, a request that no rule matches and a rule or fault that was
-    never used fail the test at teardown (relaxed by `@pytest.mark.inferneo(strict=False)`).
+    With no rule it answers like a model. Once it has one, a request that no rule matches, a rule or fault that was never
+    used, and a request that a rule answered though a real server would refuse it fail the test at teardown (relaxed by
+    `@pytest.mark.inferneo(strict=False)`, the last alone by `unsafe=True`).
     """
     settings = _settings(request)
     session = _inferneo_server.new_session(**settings)

@@ -129,6 +129,37 @@ def test_the_marker_relaxes_the_check(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.slow
+def test_a_request_that_the_server_would_refuse_fails_its_test(pytester: pytest.Pytester) -> None:
+    """A scripted reply says nothing of the request; the marker excuses one test, a rule's own word that rule."""
+    run(
+        pytester,
+        """
+        import json, urllib.request
+        import pytest
+        from mockserver import chat
+
+        def post(url):
+            headers = {"content-type": "application/json"}
+            body = json.dumps({"model": "m", "messages": [], "max_tokens": "5"}).encode()
+            urllib.request.urlopen(urllib.request.Request(f"{url}/v1/chat/completions", body, headers)).close()
+
+        def test_wrong(inferneo_mock):
+            inferneo_mock.on(chat()).reply("x")
+            post(inferneo_mock.url)
+
+        @pytest.mark.inferneo(unsafe=True)
+        def test_excused(inferneo_mock):
+            inferneo_mock.on(chat()).reply("x")
+            post(inferneo_mock.url)
+
+        def test_unsafe_rule(inferneo_mock):
+            inferneo_mock.on(chat()).unsafe().reply("x")
+            post(inferneo_mock.url)
+        """,
+    ).assert_outcomes(passed=3, errors=1)
+
+
+@pytest.mark.slow
 def test_an_unknown_setting_of_the_marker_is_named(pytester: pytest.Pytester) -> None:
     """A misspelt setting is an error, not a silent default."""
     result = run(

@@ -7,7 +7,8 @@ from mockserver import chat
 SCRIPT = """
 const [base] = process.argv.slice(1);
 const body = JSON.stringify({model: "m", stream: true, messages: [{role: "user", content: "the report, please"}]});
-const answer = await fetch(`${base}/v1/chat/completions`, {method: "POST", body});
+const headers = {"content-type": "application/json"};
+const answer = await fetch(`${base}/v1/chat/completions`, {method: "POST", headers, body});
 const lines = (await answer.text()).split("\\n").filter((line) => line.startsWith("data: {"));
 const words = lines.map((line) => JSON.parse(line.slice(6)).choices[0]?.delta.content ?? "");
 console.log(words.join(""));

@@ -111,6 +111,21 @@ class Answerer:
             plan = self._paced(plan, reply, request, seed)
         return echo_request_id(plan, request.body)
 
+    def objection(self, request: Request) -> Plan | None:
+        """The refusal of a request that no model of this profile could serve; None for what has no grammar."""
+        if request.http_version == SOCKET:
+            action, request = self._of_message(request)
+        else:
+            where = route.find(self.profile, request)
+            action = "" if isinstance(where, Plan) else where.action
+        grammar = self.profile.grammars.get(action)
+        if grammar is None:
+            return None
+        asked = ask.read(self.profile, grammar, request, able=True)
+        if isinstance(asked, Plan):
+            return asked
+        return generate.objection(self.profile, asked) if action in _GENERATED else None
+
     def _is_older(self, path: str) -> bool:
         return bool((self.profile.option("sockets") or {}).get(path) == "older")
 

@@ -53,8 +53,8 @@ def is_plain(request: Request) -> bool:
     return plain and size < HEAD
 
 
-def read(profile: Profile, grammar: Grammar, request: Request) -> Ask | Plan:
-    """The request's `Ask`, or the plan of its refusal."""
+def read(profile: Profile, grammar: Grammar, request: Request, able: bool = False) -> Ask | Plan:
+    """The request's `Ask`, or the plan of its refusal; `able`: as if the model could see and hear."""
     if (refused := heads(profile, request)) is not None:
         return refused
     kind = encoding = None
@@ -71,10 +71,12 @@ def read(profile: Profile, grammar: Grammar, request: Request) -> Ask | Plan:
         else:
             if not grammar.excluded or not grammar.is_excluded(ask):
                 return ask
-    return _read_slowly(profile, grammar, request.body, kind, encoding)
+    return _read_slowly(profile, grammar, request.body, kind, encoding, able)
 
 
-def _read_slowly(profile: Profile, grammar: Grammar, body: bytes, kind: bytes | None, encoding: bytes | None) -> Any:
+def _read_slowly(
+    profile: Profile, grammar: Grammar, body: bytes, kind: bytes | None, encoding: bytes | None, able: bool
+) -> Any:
     limit = profile.option("max_body_bytes")
     if limit is not None and len(body) > limit:
         return refuse(profile, "too_large", limit=limit)
@@ -99,7 +101,7 @@ def _read_slowly(profile: Profile, grammar: Grammar, body: bytes, kind: bytes | 
     values, issues, refusals = validate(value, grammar)
     if issues:
         return complain(profile, issues)
-    if refusals:
+    if refusals and not able:
         return refuse(profile, refusals[0].error)
     return grammar.ask(**values)
 

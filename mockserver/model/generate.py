@@ -118,6 +118,20 @@ def _refused(
             over = one.tokens + wanted > context
         if over:
             return refuse(profile, "context_length", tokens=one.tokens, limit=context, model=ask.model, where=where)
+    return _contradictory(profile, ask)
+
+
+def objection(profile: Profile, ask: Ask) -> Plan | None:
+    """The refusal of what no model could serve: fields that contradict each other, tools and formats that do not fit."""
+    refused = _contradictory(profile, ask)
+    if refused is None:
+        rule = _special(profile, ask)
+        refused = rule if isinstance(rule, Plan) else None
+    return refused
+
+
+def _contradictory(profile: Profile, ask: Ask) -> Plan | None:
+    """The refusal of fields that contradict each other."""
     if ask.best_of is not None:
         if ask.best_of < ask.n:
             return refuse(profile, "best_of", input=ask.best_of, limit=ask.n)

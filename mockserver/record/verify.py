@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mockserver.count import counted
 from mockserver.record.hints import held_back, idle_faults
 from mockserver.record.journal import Exchange
+from mockserver.record.objection import objections
 from mockserver.record.redact import HEADERS, header_key, redacted, redacted_text
 from mockserver.scripting.explain import explain
 from mockserver.scripting.match import Matcher, explain_matcher, matcher_to_json
@@ -59,6 +60,7 @@ def problems_of(core: SessionCore) -> list[str]:
             found.append("\n".join([line, *_explained(exchange)]))
         if exchange.error:
             found.append(f"request {exchange.number}: {exchange.error}")
+    found += objections(core)
     found += [one for one in dict.fromkeys(report["failures"]) if not any(one in known for known in found)]
     healing = "heal() when the outage is over"
     found += [f"fault {kind!r} of the session is still in force; {healing}" for kind in report["faults_in_force"]]
@@ -138,7 +140,7 @@ def describe(core: SessionCore, explained: bool = True) -> str:
         lines += beneath if beneath != before else ["     as the one before"]
         before = beneath
     if explained:
-        lines += [f"  {one}" for one in _idle(core)]
+        lines += [f"  {one}" for one in [*objections(core), *_idle(core)]]
         why = _unreachable(core)
         unused = brain.report()["unused_rules"][:SHOWN]
         lines += [f"  rule {label!r} was never called{why.get(label, '')}" for label in unused]

@@ -188,6 +188,10 @@ class RuleDraft:
         """The rule's name in journals and errors."""
         return self._framed(name=name)
 
+    def unsafe(self, unsafe: bool = True) -> RuleDraft:
+        """The rule may answer requests that a real server would refuse, and answer what breaks the schema."""
+        return self._framed(unsafe=unsafe)
+
     def first(self, priority: int = 1) -> RuleDraft:
         """The rule is asked before those of a lower priority (0)."""
         return self._framed(priority=priority)

@@ -55,7 +55,8 @@ class Rule:
     """`name` is unique in its script, or None. The rule with the highest `priority` is asked first, then in order.
 
     `hold`: the name of a barrier; the response waits there until it is released. `set`: named states of the session
-    and their values from now on (null: unset), which `match: {state: {...}}` asks for.
+    and their values from now on (null: unset), which `match: {state: {...}}` asks for. `unsafe`: it may answer requests
+    that a real server would refuse, and answer what breaks the schema; neither fails a test or is told by `lint`.
     """
 
     name: str | None = None
@@ -66,6 +67,7 @@ class Rule:
     priority: int = 0
     hold: str | None = None
     sets: Annotated[JsonValue, Key("set")] = None
+    unsafe: bool = False
     _turns: list[Turn] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

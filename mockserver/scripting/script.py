@@ -30,7 +30,8 @@ _RULE = Codec(
 @dataclass(frozen=True, slots=True)
 class Script:
     """`profile`: the name of a dialect, None: the server's. `strict`: a request that no rule matches is refused; None:
-    as soon as there is a rule. `faults`: in force on every request, behind the rule's own, and on connections.
+    as soon as there is a rule. `unsafe`: every rule is (`Rule`). `faults`: in force on every request, behind the rule's
+    own, and on connections.
     `limits` (`requests_per_minute`, ...) per API key, `latency` (a preset, or settings: docs/latency.md), `api_keys`
     (`KEY`, or `KEY@2026-12-31T23:59:59Z`) and `health` are the server's where they are None.
     """
@@ -38,6 +39,7 @@ class Script:
     profile: str | None = None
     seed: int = 0
     strict: bool | None = None
+    unsafe: bool = False
     limits: Annotated[Limits | None, LIMITS] = None
     latency: Annotated[Latency | None, LATENCY] = None
     api_keys: tuple[Annotated[Key, KEY], ...] | None = None
@@ -82,6 +84,7 @@ class Script:
             profile=other.profile or self.profile,
             seed=other.seed or self.seed,
             strict=self.strict if other.strict is None else other.strict,
+            unsafe=other.unsafe or self.unsafe,
             limits=self.limits if other.limits is None else other.limits,
             latency=self.latency if other.latency is None else other.latency,
             api_keys=self.api_keys if other.api_keys is None else other.api_keys,

@@ -67,7 +67,8 @@ CORS = {"methods": "GET, POST, OPTIONS", "headers": "authorization, content-type
 class Settings:
     """What a new session begins with. `script`: a path, a JSON value or a `Script`; its own words go first.
 
-    `models` and `origins` (of pages that may read the answers) are there instead of the profile's.
+    `models` and `origins` (of pages that may read the answers) are there instead of the profile's. `unsafe`: as a
+    script says it.
     """
 
     profile: str = "docs"
@@ -80,10 +81,13 @@ class Settings:
     health: Health = "ok"
     models: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    unsafe: bool = False
 
-    def changed(self, *, script: Any, profile: str | None, seed: int | None, strict: bool | None) -> Settings:
+    def changed(
+        self, *, script: Any, profile: str | None, seed: int | None, strict: bool | None, unsafe: bool | None
+    ) -> Settings:
         """These settings with those that are not None."""
-        given = {"script": script, "profile": profile, "seed": seed, "strict": strict}
+        given = {"script": script, "profile": profile, "seed": seed, "strict": strict, "unsafe": unsafe}
         return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
 
     def parsed(self) -> Settings:
@@ -115,6 +119,7 @@ class Settings:
             profile=script.profile or self.profile,
             seed=script.seed or self.seed,
             strict=self.strict if script.strict is None else script.strict,
+            unsafe=script.unsafe or self.unsafe,
         )
 
 
@@ -256,6 +261,10 @@ class ScriptBrain:
             return self._answerer.plan(request, reply, seed=self.script.seed, now=now)
         status = Status(self.health, now - self._begun, self.metrics() if self._counts(request.path) else NOTHING)
         return self._answerer.plan(request, reply, seed=self.script.seed, now=now, status=status)
+
+    def objection(self, request: Request) -> Plan | None:
+        """What a server of the profile would refuse `request` with, whatever models it has; None: it would not."""
+        return self._answerer.objection(request)
 
     # turns and counters
 

@@ -175,13 +175,15 @@ class MockServer:
         profile: str | None = None,
         seed: int | None = None,
         strict: bool | None = None,
+        unsafe: bool | None = None,
         api_key: str | None = None,
     ) -> Session:
         """A session that was never used, with settings of its own; what is None is as the server has it.
 
-        `api_key`: requests with this key, and no prefix, are the session's too.
+        `api_key`: requests with this key, and no prefix, are the session's too. `unsafe`: rules may answer requests
+        that a real server would refuse.
         """
-        settings = self.settings.changed(script=script, profile=profile, seed=seed, strict=strict)
+        settings = self.settings.changed(script=script, profile=profile, seed=seed, strict=strict, unsafe=unsafe)
         name = name if name is not None else f"s{next(self._names)}"
         brain = self._brain(settings, name)
         self.run(self.sessions.reset, name, brain)

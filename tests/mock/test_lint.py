@@ -229,3 +229,15 @@ def test_the_paths_of_the_script_s_own_profile_are_known(tmp_path: Path) -> None
     assert lint(parse_script({"profile": str(own), "rules": rules})) == []
     (remark,) = lint(parse_script({"rules": rules}))
     assert str(remark).startswith("$.rules[0].match.path: warning: no profile has the path '/v1/mine'")
+
+
+def test_an_unsafe_rule_or_script_may_break_the_schema() -> None:
+    """One word for the whole rule, or for all of them; nothing else is excused by it."""
+    broken = {"match": {"path": "/v1/chat/completions"}, "reply": {"json": {"no": "choices"}}}
+    assert len(lint(parse_script([broken]))) == 1
+    assert lint(parse_script([{**broken, "unsafe": True}])) == []
+    assert lint(parse_script({"unsafe": True, "rules": [broken]})) == []
+    assert [one.path for one in lint(parse_script([broken, {**broken, "unsafe": True}]))] == [
+        "$.rules[0].reply",
+        "$.rules[1]",  # never reached
+    ]

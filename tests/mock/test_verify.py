@@ -25,14 +25,18 @@ def session(server: MockServer) -> Session:
     return server.new_session()
 
 
-def ask(session: Session, text: str) -> int:
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+def send(session: Session, body: bytes, path: str = "/v1/chat/completions", kind: str = "application/json") -> int:
+    request = urllib.request.Request(f"{session.url}{path}", body, {"content-type": kind})
     try:
-        with urllib.request.urlopen(f"{session.url}/v1/chat/completions", body, timeout=10) as found:
+        with urllib.request.urlopen(request, timeout=10) as found:
             return int(found.status)
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+
+
+def ask(session: Session, text: str) -> int:
+    return send(session, json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode())
 
 
 def test_a_rule_that_can_never_answer_is_told_with_the_reason(session: Session) -> None:
@@ -90,3 +94,101 @@ def test_the_verdicts_on_all_calls_are_told_whole(session: Session) -> None:
     assert f"verdict on {verdict}" in told
     assert "Ask again after a failure that may pass (429, 5xx, a lost connection) while nothing was handed out" in told
     assert "'fine'" not in told
+
+
+GOOD = {"model": "any", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.mark.parametrize(
+    ("profile", "body", "told"),
+    [
+        ("docs", b"not json", "400 the body is no JSON document: Expecting value at character 0 (profile docs)"),
+        ("docs", b"[]", "400 'the body' must be an object, not [] (profile docs)"),
+        ("docs", b"", "400 the request has no body; send a JSON object (profile docs)"),
+        ("docs", b'{"model":5}', "400 'model' must be a text, not 5 (profile docs)"),
+        ("engine", b'{"model":"m"}', "422 messages: Field required (profile engine)"),
+        ("docs", json.dumps({**GOOD, "max_tokens": "5"}).encode(), "400 'max_tokens' must be a whole number, not 5"),
+        ("docs", json.dumps({**GOOD, "temperature": 99}).encode(), "400 'temperature' must be at most 2, not 99"),
+        (
+            "openai",
+            json.dumps({**GOOD, "top_logprobs": 2}).encode(),
+            "400 top_logprobs needs logprobs to be true (profile openai)",
+        ),
+    ],
+)
+def test_a_reply_to_what_the_server_would_refuse_is_told(
+    server: MockServer, profile: str, body: bytes, told: str
+) -> None:
+    """A scripted reply is sent whatever was asked; the real server would say no, and so does the test's end."""
+    session = server.new_session(profile=profile)
+    session.on(chat(), name="greeting").reply("x")
+    assert send(session, body) == 200
+    (problem,) = session.problems()
+    assert problem.startswith(f"request 1: the server would refuse this: {told}"), problem
+    assert problem.endswith(
+        "rule 'greeting' answered 200; where that is meant, mark the rule unsafe (`on(...).unsafe()`, `unsafe: true`)"
+    )
+    assert f"  {problem}" in session.describe().splitlines()
+    assert problem not in session.describe(explained=False)
+
+
+def test_what_the_server_would_take_is_no_objection(session: Session) -> None:
+    """A model that is not served, unknown fields, a path that is not the server's, a request that was refused, a
+    generated answer: all of them are as they should be."""
+    session.on(chat(), name="chat").fail(status(503), times=1).reply("x")
+    session.on({"path": "/mine"}).reply({"json": {}})
+    assert send(session, b"not json") == 503
+    assert send(session, json.dumps({**GOOD, "store": True, "metadata": {}}).encode()) == 200
+    assert send(session, b"not json", "/mine") == 200
+    assert session.problems() == []
+
+
+def test_an_image_is_no_objection(server: MockServer) -> None:
+    """Which model it is that is scripted, nobody knows: it may see."""
+    session = server.new_session(profile="engine")
+    session.on(chat()).reply("a cat")
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    assert send(session, json.dumps({**GOOD, "messages": [{"role": "user", "content": [image]}]}).encode()) == 200
+    assert session.problems() == []
+
+
+def test_one_objection_for_all_requests_that_it_is_about(session: Session) -> None:
+    """Each rule's own, with the first numbers; a good request in between is not named."""
+    session.on(chat(), name="a").reply("x")
+    for number in range(9):
+        assert send(session, json.dumps(GOOD).encode() if number == 1 else b'{"model":%d}' % (number % 2)) == 200
+    first, second = session.problems()
+    assert first.startswith(
+        "requests 1, 3, 5, 7 and 9: the server would refuse this: 400 'model' must be a text, not 0"
+    )
+    assert second.startswith("requests 4, 6 and 8: the server would refuse this: 400 'model' must be a text, not 1")
+    for _ in range(3):
+        send(session, b'{"model":0}')
+    assert session.problems()[0].startswith("requests 1, 3, 5, 7, 9 and 3 more: ")
+
+
+def test_not_more_requests_are_looked_at_than_the_bound(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal requests are looked at once, so only different ones count."""
+    monkeypatch.setattr("mockserver.record.objection.CHECKED", 2)
+    session.on(chat()).reply("x")
+    for body in (b"1", b"1", b"2", b"3"):
+        assert send(session, body) == 200
+    assert [one.split(":")[0] for one in session.problems()] == ["requests 1 and 2", "request 3"]
+
+
+def test_what_is_marked_unsafe_is_not_asked_about(server: MockServer) -> None:
+    """A rule, a script, a session."""
+    session = server.new_session()
+    session.on(chat(contains="a"), name="a").unsafe().reply("x")
+    session.on(chat(), name="b").reply("x")
+    bad = {"model": 5, "messages": [{"role": "user", "content": "a"}]}
+    assert send(session, json.dumps(bad).encode()) == 200
+    assert session.problems() == ["rule 'b' was never called"]
+    for session in (
+        server.new_session(unsafe=True, script=[{"reply": "x"}]),
+        server.new_session(script={"unsafe": True, "rules": [{"reply": "x"}]}),
+        server.new_session(script=[{"unsafe": True, "reply": "x"}]),
+    ):
+        assert send(session, b"no") == 200
+        assert session.problems() == []
+        assert session.script.to_json() == parse_script(session.script.to_json()).to_json()
