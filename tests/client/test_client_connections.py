@@ -108,10 +108,10 @@ def test_dropped_and_exited_streams_are_freed_async() -> None:
 
 def test_pool_is_full() -> None:
     """Then the wait for a free connection has its own phase."""
-    with Player([HANGING]) as player, Client(player.url, limits=1, timeout=0.2, max_retries=0) as client:
+    with Player([HANGING]) as player, Client(player.url, limits=1, max_retries=0) as client:
         held = client.chat.completions.create("m", M, stream=True)
         with pytest.raises(InferneoTimeoutError) as caught:
-            client.chat.completions.create("m", M)
+            client.chat.completions.create("m", M, timeout=0.05)
         assert caught.value.phase == "pool"
         held.close()
 

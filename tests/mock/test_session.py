@@ -89,7 +89,7 @@ def test_sixty_four_sessions_do_not_talk_across(server: MockServer) -> None:
 
 
 def test_a_reset_takes_less_than_a_millisecond(session: Session) -> None:
-    """A hundred resets in the server's own thread, with rules and a journal; generous for a busy machine."""
+    """A hundred resets in the server's own thread, with rules and a journal: the time of that thread, not of others."""
     session.on(chat()).reply("x")
     said(session.url)
     sessions = session._server.sessions
@@ -97,12 +97,12 @@ def test_a_reset_takes_less_than_a_millisecond(session: Session) -> None:
     def resets() -> float:
         import time
 
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(100):
             sessions.reset(session.name)
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
-    assert session._server.run(resets) < 1.0
+    assert session._server.run(resets) < 0.1
     assert (session.journal, session.script.rules) == ((), ())
 
 
