@@ -16,6 +16,7 @@ from mockserver.count import counted
 from mockserver.errors import ScriptError
 from mockserver.record.bundle import VERSION, Bundle, BundleError, read_bundle
 from mockserver.record.standin import has_predicate, is_function
+from mockserver.serving.recordedbrain import waiting_kinds
 from mockserver.serving.rerun import Outcome, Rerun, server_of
 
 LIMIT = 1 << 30
@@ -75,6 +76,8 @@ def _replay(bundle: Bundle, verbose: bool) -> int:
         print(f"rule {label} answers by the record of what the Python function {function} said")
     if bundle.inferneo_bundle < VERSION:
         print(f"a bundle of version {bundle.inferneo_bundle}: of the answers only the number of bytes is compared")
+    if kinds := sorted({*waiting_kinds(bundle.script), *waiting_kinds(bundle.events)}):
+        print(f"no time passes for {', '.join(kinds)}: connections are accepted at once, stay open, and ports listen")
     if bundle.missing:
         gone = counted(bundle.missing, "request or change was", "requests or changes were")
         print(f"{gone} too old to be kept: counters and states may differ")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 
@@ -39,13 +40,14 @@ _UPTIME = re.compile(rb'("uptime(?:_s)?": ?)([\d.]+)')
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was sent to one request. `text` None: it was too long to be kept, or is no text. `unlike`: why nothing is
-    kept of it, and its bytes and their number may well be others when it is sent again; empty: they may not.
+    """What was sent to one request. `text` None: it was too long to be kept. `unlike`: why nothing is kept of it, and
+    its bytes and their number may well be others when it is sent again; empty: they may not.
     """
 
     size: int = 0
     sha256: str = ""
     text: str | None = None
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
     unlike: str = ""
 
 
@@ -54,13 +56,13 @@ def heard(data: bytes, room: int) -> Heard:
     if _MEASURED in data:
         return Heard(unlike="it tells times that were measured")
     even = masked(data)
-    text = None
-    if len(even) <= min(LONGEST, room):
-        try:
-            text = even.decode()
-        except UnicodeDecodeError:
-            text = None
-    return Heard(size=len(even), sha256=sha256(even).hexdigest(), text=text)
+    digest = sha256(even).hexdigest()
+    if len(even) > min(LONGEST, room):
+        return Heard(size=len(even), sha256=digest)
+    try:
+        return Heard(size=len(even), sha256=digest, text=even.decode())
+    except UnicodeDecodeError:
+        return Heard(size=len(even), sha256=digest, text=even.decode("latin-1"), encoding="latin-1")
 
 
 def sent_data(plan: Plan, request: Request, count: int) -> bytes:
@@ -105,7 +107,7 @@ def first_difference(before: Heard, data: bytes, *, whole: bool = True) -> str:
     if before.text is None:
         beyond = f"bytes: not those of before; of an answer beyond {LONGEST >> 10} KiB only a digest is kept"
         return beyond if whole else ""
-    old = before.text.encode()
+    old = before.text.encode(before.encoding, "replace")
     both = min(len(old), len(now))
     place = next((at for at in range(both) if old[at] != now[at]), both)
     if place == both and not whole:

@@ -4,7 +4,7 @@ Laws: the events of the bundle are walked in their order. A request is sent when
 arrived before the next event; its response is read when its end is due, so those that came meanwhile come meanwhile. A
 client that had left leaves after as many bytes. The server lives by the recorded time, not by the clock: a bucket that
 was empty is empty, what was paced over minutes takes no time. Connections are used again where they were, and closed
-when their last response has ended.
+when their last response has ended; a WebSocket is opened anew before its first request.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from typing import Any
 
 import msgspec
 
-from mockserver.connection import ConnectionPlan
 from mockserver.faults import parse_faults
 from mockserver.model.frames import SOCKET
-from mockserver.model.ticket import Ticket
 from mockserver.record.bundle import Bundle, Moved, Recorded, Released
 from mockserver.record.compare import differences
 from mockserver.record.heard import sent_data
@@ -29,8 +27,9 @@ from mockserver.record.standin import StandIns
 from mockserver.request import Request
 from mockserver.scripting.script import parse_script
 from mockserver.serving.app import MAX_BODY
-from mockserver.serving.brain import ScriptBrain, Settings
-from mockserver.serving.peer import Peer, request_bytes
+from mockserver.serving.brain import Settings
+from mockserver.serving.peer import Peer, auth_bytes, handshake_bytes, key_of, message_bytes, request_bytes
+from mockserver.serving.recordedbrain import RecordedBrain
 from mockserver.serving.recordedclock import RecordedClock
 from mockserver.serving.server import MockServer
 from mockserver.serving.sessions import SessionCore
@@ -69,35 +68,6 @@ def server_of(bundle: Bundle, port: int = 0, script: Any = None) -> MockServer:
         models=bundle.models,
         cors_origins=bundle.origins,
     )
-
-
-class _Brain(ScriptBrain):
-    """A brain that is asked about connections at the recorded time, and frees a slot when the record says so.
-
-    A response that was late, on a busy machine, kept its slot so long; here nothing is late.
-    """
-
-    __slots__ = ("left", "moment", "over")
-    left: dict[int, Ticket]
-    moment: float
-    over: set[int]
-
-    def _leave(self, ticket: Ticket) -> None:
-        if ticket.number in self.over:
-            super()._leave(ticket)
-        else:
-            self.left[ticket.number] = ticket
-
-    def ended(self, ticket: Ticket | None) -> None:
-        """The record says that the response has ended: its slot is free."""
-        if ticket is not None:
-            self.over.add(ticket.number)
-            if (left := self.left.pop(ticket.number, None)) is not None:
-                super()._leave(left)
-
-    def connection(self, connection: int, now: float) -> ConnectionPlan:
-        """At the session's time of the request that is coming."""
-        return super().connection(connection, self.moment)
 
 
 class Rerun:
@@ -150,7 +120,7 @@ class Rerun:
             profile=bundle.profile, script=self._script, models=tuple(bundle.models), origins=tuple(bundle.origins)
         )
         name = bundle.session
-        brain = _Brain(
+        brain = RecordedBrain(
             settings,
             wall=lambda: self._now,
             changed=lambda: server.settle(name),
@@ -204,16 +174,19 @@ class Rerun:
 
     async def _arrive(self, before: Recorded) -> None:
         outcome = Outcome(before, beside=tuple(self._open))
-        if before.request.http_version == SOCKET:
-            self._told(outcome, "it came over a WebSocket, and is not sent again")
-            return
         journal = self._core.journal
         count = journal.arrived
         self._coming, self._now, self._brain.moment = before, before.now, before.received
         self._clock.advance(before.started)
         try:
             peer = await self._peer(before)
-            peer.send(request_bytes(before.request))
+            if before.request.http_version == SOCKET:
+                if problem := await self._shake(peer, before):
+                    self._told(outcome, problem)
+                    return
+                peer.send(message_bytes(before.request))
+            else:
+                peer.send(request_bytes(before.request))
             await self._until(lambda: journal.arrived > count or peer.lost, PATIENCE)
         except OSError as error:
             self._told(outcome, f"no connection: {error.strerror or error}")
@@ -242,22 +215,29 @@ class Rerun:
         peer = self._peers[number] = await self._connect(name)
         return peer
 
+    async def _shake(self, peer: Peer, before: Recorded) -> str:
+        """Make the connection the WebSocket that the request came over, with its key; what is in the way, if any is."""
+        key = key_of(before.request)
+        if not peer.shaken:
+            peer.shake(handshake_bytes(before.request))
+            await self._until(lambda: peer.answered != "" or peer.lost, PATIENCE)
+            if not peer.shaken:
+                return f"the WebSocket was not opened: {peer.answered or 'the connection ended'}"
+        elif key is None and peer.key is not None:
+            return "its socket had lost its key by a message that nothing is known of"
+        elif key is not None and key != peer.key:
+            peer.send(auth_bytes(key))
+        peer.key = key
+        return ""
+
     async def _connect(self, name: str) -> Peer:
         server = self._server
         url = await server.open_listener(name) if name else server.url
         port = int(url.rpartition(":")[2])
         context = ssl.create_default_context(cadata=server.ca_pem.decode()) if self._bundle.tls else None
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
-        while True:
-            try:
-                _, peer = await loop.create_connection(lambda: Peer(self._stirred.set), server.host, port, ssl=context)
-            except ConnectionRefusedError:  # a fault of the listener: it opens again by itself, or never
-                if loop.time() > deadline:
-                    raise
-                await asyncio.sleep(0.01)
-            else:
-                return peer
+        _, peer = await loop.create_connection(lambda: Peer(self._stirred.set), server.host, port, ssl=context)
+        return peer
 
     async def _end(self, before: Recorded) -> None:
         if before.number not in self._open:
