@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from contracts.oracle import Event, EventReader, Fields, Response
+from contracts.secret import LEAST, NAME, masked, word
 
 JSON = ("Content-Type", "application/json")
 MESSAGE = "WEBSOCKET"
@@ -65,30 +66,36 @@ class Call:
         document = {**self.document, **changes}
         return replace(self, body=dump({k: v for k, v in document.items() if v is not ...}))
 
-    def curl(self, base_url: str) -> str:
-        """The call as a command line that a reader can paste; a message on a socket goes through websocat."""
+    def curl(self, base_url: str, key: str | None = None) -> str:
+        """The call as a command line that a reader can paste; a message on a socket goes through websocat.
+
+        `key`: what the target is asked with. It is not shown: the line takes it from `$API_KEY`, and shows what a wrong
+        key has beside it."""
         if self.method == MESSAGE:
-            said = shlex.quote(self.body.decode("utf-8", "replace"))
-            return (
-                f"printf '%s\\n' {said} | websocat -n {shlex.quote('ws' + base_url.removeprefix('http') + self.path)}"
-            )
-        method = ["-I"] if self.method == "HEAD" else ["-X", self.method]
-        words = ["curl", "-sS", "-i", "-N", *method, base_url + self.path]
+            said, url = word(self.body.decode("utf-8", "replace"), key), f"ws{base_url.removeprefix('http')}{self.path}"
+            known = f'-H="Authorization: Bearer ${NAME}" ' if key else ""
+            return f"printf '%s\\n' {said} | websocat -n {known}{word(url, key)}"
+        words = ["curl", "-sS", "-i", "-N", *(["-I"] if self.method == "HEAD" else ["-X", self.method])]
+        words.append(word(_short(base_url + self.path), key))
+        own = {name.lower() for name, _ in self.fields}
+        if key and "authorization" not in own:
+            words += ["-H", f'"Authorization: Bearer ${NAME}"']
         for name, value in self.fields:
-            secret = name.lower() == "authorization"
-            words += ["-H", f"{name}: {'Bearer $API_KEY' if secret else value}"]
-        words = [word if len(word) <= LONG else f"{word[:40]}... ({len(word)} characters)" for word in words]
+            least = 1 if name.lower() == "authorization" else LEAST
+            words += ["-H", word(_short(f"{name}: {value}") if value else f"{name};", key, least)]
+        line = " ".join(words)
         if not self.body:
-            return shlex.join(words)
+            return line
         try:
             text = self.body.decode()
             made = squeezed(text) if len(text) > LONG else None
             if made is not None:
-                return f"python3 -c {shlex.quote(f'print({made}, end=str())')} | {shlex.join(words)} --data-binary @-"
-            return f"{shlex.join(words)} --data-binary {shlex.quote(text)}"
+                shown = masked(f"print({made}, end=str())", key)
+                return f"python3 -c {shlex.quote(shown)} | {line} --data-binary @-"
+            return f"{line} --data-binary {word(text, key)}"
         except UnicodeDecodeError:
             encoded = base64.b64encode(self.body).decode()
-            return f"printf %s {encoded} | base64 -d | {shlex.join(words)} --data-binary @-"
+            return f"printf %s {encoded} | base64 -d | {line} --data-binary @-"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; a body that is no UTF-8 goes as `body_base64`."""
@@ -98,6 +105,11 @@ class Call:
             "headers": [list(f) for f in self.fields if f[0].lower() != "authorization"],
             **_bytes("body", self.body),
         }
+
+
+def _short(text: str) -> str:
+    """The text, or its beginning and how long it is."""
+    return text if len(text) <= LONG else f"{text[:40]}... ({len(text)} characters)"
 
 
 def squeezed(text: str) -> str | None:
@@ -157,9 +169,18 @@ class Exchange:
         return self.response.status
 
     @property
-    def is_stream(self) -> bool:
+    def says_stream(self) -> bool:
         """Whether the response calls itself an event stream."""
         return (self.response.field("content-type") or "").lower().startswith("text/event-stream")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the response is an event stream: it says so, or a stream was asked for and events came.
+
+        Events under another name are one defect (S-FRAME-01 tells it); what they say is read and judged all the same.
+        """
+        begins = self.response.body.startswith((b"data:", b"event:", b":"))
+        return self.says_stream or (begins and self.status == 200 and self.call.streams)
 
     @property
     def closes(self) -> bool:

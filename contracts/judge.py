@@ -25,6 +25,7 @@ from contracts.exchange import Call, Exchange
 from contracts.law import Breach, Law, Unjudged, Unsupported, Vacuous
 from contracts.patience import is_short
 from contracts.recorded import RecordedTarget
+from contracts.secret import mask, veiled
 from contracts.wire import NoAnswer
 
 Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken", "unjudged"]
@@ -113,7 +114,9 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
     started = time.monotonic()
 
     def verdict(word: Word, reason: str = "", cases: int = 0, failure: Failure | None = None) -> Verdict:
-        return Verdict(law.id, target.name, word, reason, cases, round(time.monotonic() - started, 3), failure)
+        seconds = round(time.monotonic() - started, 3)
+        key = getattr(target, "api_key", None)
+        return Verdict(law.id, target.name, word, str(mask(reason, key)), cases, seconds, veiled(failure, key))
 
     if law.live and not target.live:
         return verdict("unsupported", "needs a live server")
@@ -149,7 +152,9 @@ def judge_case(law: Law, target: Any, case: object, effort: Effort) -> Verdict:
     started = time.monotonic()
 
     def verdict(word: Word, reason: str = "", cases: int = 0, failure: Failure | None = None) -> Verdict:
-        return Verdict(law.id, target.name, word, reason, cases, round(time.monotonic() - started, 3), failure)
+        seconds = round(time.monotonic() - started, 3)
+        key = getattr(target, "api_key", None)
+        return Verdict(law.id, target.name, word, str(mask(reason, key)), cases, seconds, veiled(failure, key))
 
     trial = _Trial(case=case)
     for _ in range(REPEATS):
@@ -289,7 +294,7 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
         breach.expected,
         breach.got,
         "" if trial.case is NOTHING else brief(trial.case),
-        [call.curl(url) for call in calls[-SHOWN:]],
+        _lines(calls, url, getattr(target, "api_key", None), breach.together),
         log,
         seen,
         effort.seed,
@@ -305,6 +310,12 @@ def _failed(law: Law, target: Any, effort: Effort, trial: _Trial, verdict: Calla
         return verdict("lenient", f"{often} in {repeats} repetitions: {breach}", trial.judged, failure)
     word: Word = "failed" if law.level_on(target.profile.name) == "must" else "lenient"
     return verdict(word, str(breach), trial.judged, failure)
+
+
+def _lines(calls: list[Any], url: str, key: str | None, together: int) -> list[str]:
+    """The last requests as lines to paste; `together`: so many of the last one, at once."""
+    lines = [call.curl(url, key) if key else call.curl(url) for call in calls[-SHOWN:]]
+    return [f"for i in $(seq {together}); do {lines[-1]} & done; wait"] if together and lines else lines
 
 
 def _is_log(case: object) -> bool:

@@ -25,13 +25,19 @@ class Breach(Exception):  # noqa: N818 - it says what was found, in the law's wo
     """The law is broken: what was expected, what was got; `exchange` shows it, where it is not the last one sent.
 
     `resent`: how often the law, which reads what was seen, has sent the request of `exchange` again and how often that
-    was broken again; None where nothing was sent again."""
+    was broken again; None where nothing was sent again. `together`: the last request was sent so many times at once."""
 
     def __init__(
-        self, expected: str, got: object, exchange: Exchange | None = None, resent: tuple[int, int] | None = None
+        self,
+        expected: str,
+        got: object,
+        exchange: Exchange | None = None,
+        resent: tuple[int, int] | None = None,
+        together: int = 0,
     ) -> None:
         self.exchange = exchange
         self.resent = resent
+        self.together = together
         self.expected = expected
         self.got = got if isinstance(got, str) else shorten(got)
         super().__init__(expected, self.got)

@@ -18,6 +18,7 @@ import pytest
 from contracts.adapters import DEFAULT
 from contracts.judge import NO_TIME, Effort, Verdict
 from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
+from contracts.secret import masked
 
 RUN = pytest.StashKey["Run"]()
 FIRST = 5.0
@@ -100,7 +101,8 @@ class Run:
         chosen = "given" if self.options.profile else "seen in its answers"
         for target in self.targets.values():
             if hasattr(target, "model"):
-                known = dict(target.known)
+                key = getattr(target, "api_key", None)
+                known = {name: (has, masked(why, key)) for name, (has, why) in target.known.items()}
                 more = {"model": target.model, "profile": target.profile.name, "chosen": chosen}
                 self.tell("target", name=target.name, **more, capabilities=known)
 

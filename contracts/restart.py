@@ -95,7 +95,7 @@ def fatal(law: Law, verdict: Verdict, target: Any, how: str) -> Verdict:
             f"an answer to a plain request within {wait:.0f} s after this one, whose caller has gone",
             "none, although the server accepts connections",
             "",
-            [target.silent.curl(target.url), target.pulse.curl(target.url)],
+            [call.curl(target.url, target.api_key) for call in (target.silent, target.pulse)],
             [{"request": call.to_json(), "response": None, "ended": "none"} for call in (target.silent, target.pulse)],
             "the server hangs, so it was not asked again",
             0,

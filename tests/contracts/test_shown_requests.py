@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 
 import pytest
@@ -61,3 +62,20 @@ def test_a_case_that_repeats_itself_is_shown_short() -> None:
     """With how often; what does not repeat itself is as it was."""
     assert abridged('{"foo":' + "[" * 5000 + "1" + "]" * 5000 + "}") == '{"foo":[[...(5000 times)1]]...(5000 times)}'
     assert abridged("Say hello" * 99) == "Say hello" * 99
+
+
+class OneId(Stranger):
+    """Every answer has the same id."""
+
+    numbers = itertools.count(7, 0)
+
+
+def test_a_race_is_shown_as_a_race() -> None:
+    """Twelve requests at once are pasted as twelve at once: one after the other they may show nothing."""
+    with serving(OneId) as url:
+        verdict = judge(find("S-ID-02"), connect(url, Options(profile="openai")), Effort(seed=1, shrink_seconds=0.2))
+    assert verdict.failure is not None
+    (line,) = verdict.failure.curl
+    assert line.startswith("for i in $(seq 12); do curl ")
+    started = subprocess.run(f"curl() {{ echo sent; }}\n{line}", shell=True, capture_output=True, check=True, text=True)
+    assert started.stdout.split() == ["sent"] * 12

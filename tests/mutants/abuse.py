@@ -180,6 +180,11 @@ def _authorised(good: object) -> Change:
     return OnSockets(change, change)
 
 
+def _right_key_told(turn: Turn) -> Plan:
+    plan = _authorised(lambda value: value == f"Bearer {KEY}")(turn)
+    return oops(401, f"this is not {KEY}") if status_of(plan) == 401 else plan
+
+
 def _only_lists(turn: Turn) -> Plan:
     if turn.generates and turn.request.http_version != "websocket":
         return turn.plan
@@ -215,6 +220,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "S-SECURE-05",
     ),
     mutant("key-shown", "Refusals show the key.", _key_shown, "S-SECURE-02"),
+    mutant(
+        "right-key-told",
+        "The refusal of a wrong key tells the right one.",
+        OnSockets(_right_key_told, _right_key_told),
+        "S-SECURE-02",
+        key=KEY,
+    ),
     mutant("key-in-the-head", "A header shows the key.", _key_in_head, "S-SECURE-02"),
     mutant("header-of-the-user", "The user's name becomes a header as it is.", _injected, "S-SECURE-06", tries=3.0),
     mutant("header-of-the-path", "The path becomes a header as it is.", _injected_path, "S-SECURE-06", tries=3.0),
