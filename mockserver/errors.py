@@ -49,3 +49,7 @@ class ScriptError(MockError, ValueError):
 
 class PlanError(MockError):
     """A plan cannot be played here (half-close under TLS, wire bytes without a wire); said before a byte is sent."""
+
+
+class CallError(MockError, TypeError):
+    """What a test says of a call of its code under test means nothing: a mistake of the test's, never the client's."""

@@ -234,20 +234,27 @@ class Session:
         retries: int = 1,
         attempts: int = 10,
         volatile: Sequence[str] = VOLATILE,
+        may_raise: type[BaseException] | tuple[type[BaseException], ...] = (),
+        judge: bool = True,
     ) -> CallWatch:
-        """A block around one call of the code under test; `call.verdict()` judges it (docs/verdicts.md)."""
-        from mockserver.record.callwatch import (
-            CallWatch,  # its judge is some 400 lines that a server does not need to start
-        )
-        from mockserver.record.verdict import Limits
+        """A block around one call of the code under test; `call.verdict()` judges it (docs/verdicts.md).
 
-        watch = CallWatch(self, name, Limits(patience, retries, attempts), volatile)
+        `may_raise`: errors that are right though the answer was whole. Not `judge`: nobody needs to ask for the
+        verdict. Raises `CallError`.
+        """
+        __tracebackhide__ = True
+        from mockserver.record.callwatch import (
+            CallWatch,  # its judge is some 600 lines that a server does not need to start
+        )
+        from mockserver.record.case import Limits
+
+        watch = CallWatch(self, name, Limits(patience, retries, attempts, may_raise), volatile, judged=not judge)
         self._watches.append(watch)
         return watch
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts on the calls that are over, asked for or not."""
-        return tuple(watch.verdict() for watch in self._watches if watch.over)
+        return tuple(watch.peek() for watch in self._watches if watch.over)
 
     def assert_called(self, match: Matcher | dict[str, Any] | None = None, times: int | None = None) -> list[Exchange]:
         """`times` requests that `match` matches have come (None: at least one). The error shows the near misses."""
@@ -262,8 +269,10 @@ class Session:
         return document(self._server.run(lambda: Snapshot.of(self.core)))
 
     def problems(self) -> list[str]:
-        """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules."""
-        return self._server.run(lambda: problems_of(self.core))
+        """What of script and traffic does not agree: unmatched requests, unused rules and faults, failed rules, calls
+        with findings whose verdict nobody asked for.
+        """
+        return [*self._server.run(lambda: problems_of(self.core)), *self._forgotten()]
 
     def describe(self, explained: bool = True) -> str:
         """The session in a few lines: its script, its seed, its traffic, what is wrong with the calls watched.
@@ -271,7 +280,21 @@ class Session:
         Not `explained`: without why requests were refused, and rules are never reached (`problems` tells it).
         """
         told = self._server.run(lambda: describe(self.core, explained))
-        return "\n".join([told, *(f"verdict on {verdict}" for verdict in self.verdicts() if verdict.findings)])
+        return "\n".join([told, *self._calls_told(explained)])
+
+    def _calls_told(self, unasked: bool) -> list[str]:
+        if not self._watches:
+            return []
+        from mockserver.record.watches import told  # as in `call`
+
+        return told(self._watches, unasked)
+
+    def _forgotten(self) -> list[str]:
+        if not self._watches:
+            return []
+        from mockserver.record.watches import forgotten  # as in `call`
+
+        return forgotten(self._watches)
 
 
 def _faults(faults: tuple[Any, ...]) -> tuple[Fault, ...]:

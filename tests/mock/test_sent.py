@@ -11,7 +11,7 @@ import pytest
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, Head, Plan, Raw, Repeat, Wait
 from mockserver.record.calls import question
-from mockserver.record.callwatch import piece_text
+from mockserver.record.saw import piece_text
 from mockserver.record.sent import Sent, sent
 from mockserver.request import Request
 

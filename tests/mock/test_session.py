@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -15,6 +17,8 @@ from typing import Any
 import pytest
 
 from mockserver import MockServer, Session, chat, cut, stall, status
+from mockserver.errors import CallError
+from mockserver.record.watches import told
 from mockserver.request import Request
 from mockserver.scripting.dynamic import Asked
 from mockserver.serving.doorkeeper import OPEN, Doorkeeper, doorkeeper, is_loopback
@@ -123,8 +127,8 @@ def test_the_verdict_on_real_traffic(session: Session) -> None:
         with urllib.request.urlopen(request, timeout=5) as response:
             try:
                 return str(response.read())
-            except Exception as error:
-                return str(error)
+            except http.client.IncompleteRead as error:
+                return error.partial.decode()
 
     with session.call("bad") as call:
         call.run(careless, session.url)
@@ -190,6 +194,164 @@ def test_what_the_user_saw_is_noted(session: Session) -> None:
         assert isinstance(watched.saw.error, ZeroDivisionError)
 
     asyncio.run(main())
+
+
+def pieces_of(base: str) -> Iterator[str]:
+    """A client that streams: it asks when it is first iterated, and does not see where a stream was cut."""
+    request = urllib.request.Request(
+        f"{base}/v1/chat/completions",
+        json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as response:
+        for line in response:
+            if line.startswith(b"data: {"):
+                yield json.loads(line[6:])["choices"][0]["delta"].get("content") or ""
+
+
+def test_a_generator_is_watched_as_it_is_iterated(session: Session) -> None:
+    """What `call.run` gives is the stream; before it has been iterated there is no answer, and that is said."""
+    session.on(chat()).reply("one two three")
+    with session.call("stream") as call:
+        assert "".join(call.run(pieces_of, session.url) or ()) == "one two three"
+    assert (call.saw.answered, "".join(call.saw.pieces)) == (True, "one two three")
+    assert call.verdict().ids == ()
+    with session.call("forgotten") as call:
+        given = call.run(pieces_of, session.url)
+    assert call.verdict().ids == ("no-request",)
+    assert "what call.run gave (of type generator) was not iterated to its end there" in str(call.verdict())
+    assert "as list(call.run(stream, prompt))" in str(call.verdict())
+    assert given is not None
+    session.load([]).on(chat()).fail(cut(at="content[1]", how="fin")).reply("one two three")
+    with session.call("half") as call:
+        next(iter(call.run(pieces_of, session.url) or ()))
+    assert call.verdict().ids == ("unreported",)
+    with session.call("cut") as call:
+        "".join(call.run(pieces_of, session.url) or ())
+    assert call.verdict().ids == ("truncated-accepted",)
+
+    def raises() -> Iterator[str]:
+        yield "one"
+        raise ValueError("cut")
+
+    with pytest.raises(ValueError, match="cut"), session.call("raises") as call:
+        list(call.run(raises) or ())
+    assert isinstance(call.saw.error, ValueError)
+
+
+def test_what_is_awaited_is_for_arun_and_what_is_not_for_run(session: Session) -> None:
+    """Told, not noted; asynchronous generators are watched by either."""
+
+    async def ask() -> str:
+        return "x"
+
+    async def stream() -> Any:
+        yield "a"
+
+    async def main() -> None:
+        async with session.call("async", judge=False) as call:
+            with pytest.raises(CallError, match=r"^ask has to be awaited: use await call.arun\(ask, ...\)$"):
+                call.run(ask)
+            with pytest.raises(CallError, match=r"^len cannot be awaited: use call.run\(len, ...\)$"):
+                await call.arun(len, "x")
+            assert not call.saw.told
+            assert [one async for one in await call.arun(stream)] == ["a"]
+            assert [one async for one in call.run(stream)] == ["a"]  # type: ignore[union-attr] # it never raises
+        assert call.saw.pieces == ("a", "a")
+
+    asyncio.run(main())
+
+
+def test_what_a_call_is_given_is_checked_at_once(session: Session) -> None:
+    """A name, numbers, fields and errors; no watch is made of what means nothing."""
+    for wrong, said in (
+        ({"patience": "3"}, r"call\(patience='3'\): patience is seconds"),
+        ({"volatile": "user"}, r"call\(volatile='user'\): volatile is a list of names of fields"),
+        ({"name": 3}, r"call\(3\): the name of a call is a text"),
+    ):
+        with pytest.raises(CallError, match=said):
+            session.call(**wrong)
+    assert "cannot be described" not in session.describe()
+    assert session.verdicts() == ()
+
+
+def test_an_error_after_a_whole_answer_is_found_and_shown(session: Session) -> None:
+    """`call.run` has noted it; the report says it with the line of the user's own code, judged or not."""
+    session.on(chat()).reply("Done.")
+
+    def app() -> Any:
+        found: Any = post(session.url)[1]
+        return found.stripp()
+
+    with session.call("summary") as call:
+        assert call.run(app) is None
+    assert call.verdict().ids == ("raised-on-success",)
+    line = r"call 'summary': the user saw: AttributeError\(.*stripp.*\), raised in app, \S*test_session.py:\d+\n"
+    assert re.search(line, session.describe())
+    assert "verdict on call 'summary', 1 attempt: not ok" in session.describe()
+    with session.call("meant", may_raise=AttributeError) as call:
+        call.run(app)
+    assert call.verdict().ids == ()
+    with session.call("nothing") as call:
+        call.run(int, "nope")
+    assert call.verdict().ids == ("no-request",)
+    with session.call("kept away") as call:
+        session.faults({"kind": "refused"})
+        call.run(lambda: (_ for _ in ()).throw(ConnectionRefusedError(111, "refused")))
+    assert call.verdict().ids == ()
+
+
+def test_a_call_that_nobody_judged_is_a_problem(session: Session) -> None:
+    """Where something failed in it; not where it need not be judged, was, or only the test knows what came of it."""
+    session.on(chat()).fail(cut(at="content[1]", how="fin")).reply("one two three")
+
+    def careless() -> str:
+        return "".join(pieces_of(session.url))
+
+    with session.call("asked") as call:
+        call.run(careless)
+    assert not call.verdict()
+    with session.call("let be", judge=False) as call:
+        call.run(careless)
+    with session.call("silent") as call:
+        careless()
+    with pytest.raises(pytest.skip.Exception), session.call("skipped"):
+        pytest.skip("not here")
+    assert session.problems() == []
+    with session.call("summary") as call:
+        call.run(careless)
+    (problem,) = session.problems()
+    assert problem.startswith("nobody asked for the verdict on call 'summary', 1 attempt: not ok\n  truncated-accepted")
+    assert "say `assert call.verdict()` behind the block" in problem
+    assert "verdict on call 'summary'" in session.describe()
+    assert "verdict on call 'summary'" not in session.describe(explained=False)
+
+
+def test_an_assertion_of_the_test_is_no_error_of_the_client(session: Session) -> None:
+    """It leaves the block behind what was noted."""
+    session.on(chat()).reply("x")
+    with pytest.raises(AssertionError), session.call() as call:
+        assert call.run(post, session.url) is None
+    assert call.saw.answered
+
+
+def test_one_call_that_cannot_be_told_does_not_hide_the_others(session: Session) -> None:
+    """A report says what it can."""
+
+    class OddError(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("no repr")
+
+    class Broken:
+        name = "broken"
+        over = True
+        saw = property(lambda self: 1 / 0)
+
+    with session.call("odd", judge=False) as call:
+        call.raised(OddError())
+    lines = told([Broken(), call])  # type: ignore[list-item] # it is broken
+    assert lines[0] == "call 'broken' cannot be told: ZeroDivisionError: division by zero"
+    assert lines[1] == "call 'odd': the user saw: OddError"
 
 
 @pytest.mark.slow

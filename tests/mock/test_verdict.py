@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from recordings import ROOT
 
+from mockserver.errors import CallError
 from mockserver.faults import Fault
 from mockserver.lower import lower
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Stall, Wait
 from mockserver.record.calls import Calls, group, sent_of
+from mockserver.record.case import Limits, retry_after, wire_text
+from mockserver.record.findings import FINDINGS
 from mockserver.record.journal import Exchange
-from mockserver.record.verdict import FINDINGS, Limits, Saw, judge, page, retry_after, text_of
+from mockserver.record.saw import Saw, text_of
+from mockserver.record.verdict import judge, page
 from mockserver.request import Request
 from mockserver.scripting.decide import Decision
 from mockserver.scripting.dsl import cut, delay, drop, fault, stall, status
@@ -193,10 +198,16 @@ def test_no_pause_is_a_warning() -> None:
 
 
 def test_a_call_without_a_request_has_tested_nothing() -> None:
-    """An answer from nowhere fails; an error may be one of the connection, before any request."""
+    """An answer from nowhere fails, and so does an error, unless a fault can have kept the connection away."""
     assert verdict([], value()) == ("no-request",)
     assert verdict([], Saw()) == ("no-request",)
-    assert verdict([], error()) == ()
+    assert verdict([], error()) == ("no-request",)
+    assert verdict([], error(), may_raise=RuntimeError) == ()
+    assert verdict([], Saw(True, error=RuntimeError("x"), left=True)) == ()
+    refused = Saw(True, error=ConnectionRefusedError(111, "refused"))
+    assert judge("story", [], refused).ids == ("no-request",)
+    assert judge("story", [], refused, unreachable=True).ids == ()
+    assert judge("story", [], error(), unreachable=True).ids == ("no-request",)
 
 
 def test_silence_must_be_told() -> None:
@@ -218,10 +229,170 @@ def test_what_is_expected_can_be_said() -> None:
     assert verdict([Try(DOWN), Try(at=0.5), Try(at=1.0)], value(), attempts=1) == ("retry-storm",)
 
 
-def test_a_stream_without_done_but_with_its_finish_is_whole() -> None:
-    """The finish reason says that nothing is missing; [DONE] alone says so too."""
-    assert verdict([Try((drop(at="done"),), streamed=True)], value()) == ()
-    assert verdict([Try((drop(at="finish"),), streamed=True)], value()) == ()
+def test_one_sign_of_the_end_is_enough_and_is_noted() -> None:
+    """The finish reason says that nothing is missing; [DONE] alone says so too; neither is a cut. Raising is right."""
+    for one in (drop(at="done"), drop(at="finish")):
+        found = judge("story", [exchange(1, Try((one,), streamed=True))], value())
+        assert (found.ids, found.ok, found.findings[0].level) == (("one-sign",), True, "note")
+        assert verdict([Try((one,), streamed=True)], error()) == ()
+    assert "with a finish reason and without [DONE]" in told([Try((drop(at="done"),), streamed=True)], value())
+    assert "with [DONE] and without a finish reason" in told([Try((drop(at="finish"),), streamed=True)], value())
+    neither = [Try((fault("no-end"),), streamed=True)]
+    assert verdict(neither, value()) == ("truncated-accepted",)
+    assert "Raise when a stream ends with neither a finish reason nor [DONE]" in told(neither, value())
+
+
+def told(tries: list[Try], saw: Saw, **limits: Any) -> str:
+    """The whole text of the verdict."""
+    return str(judge("story", [exchange(number, one) for number, one in enumerate(tries, 1)], saw, Limits(**limits)))
+
+
+WRONG = AttributeError("'str' object has no attribute 'stripp'")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_error_after_a_whole_answer_is_found(streamed: bool) -> None:
+    """Nothing on the wire was wrong, and `call.run` has noted what the test would have seen."""
+    raised = Saw(True, error=WRONG)
+    assert verdict([Try(streamed=streamed)], raised) == ("raised-on-success",)
+    assert verdict([Try(DOWN), Try(at=0.6)], raised)[-1] == "raised-on-success"
+    assert verdict([Try(streamed=streamed)], raised, may_raise=(KeyError, AttributeError)) == ()
+    assert verdict([Try(streamed=streamed)], raised, may_raise=KeyError) == ("raised-on-success",)
+    assert "the user saw AttributeError(" in told([Try(streamed=streamed)], raised)
+
+
+@pytest.mark.parametrize(
+    ("one", "saw"),
+    [
+        (Try(), Saw(True, error=WRONG, left=True)),
+        (Try(), Saw(True, error=TimeoutError("too slow"))),
+        (Try(streamed=True, ended="client"), Saw(True, error=WRONG)),
+        (Try((fault("bad-json", event=2),), streamed=True), Saw(True, error=WRONG)),
+        (Try((fault("empty", status=200),)), Saw(True, error=WRONG)),
+        (Try((fault("content-type", value="text/html"),)), Saw(True, error=WRONG)),
+        (Try((fault("finish-reason", reason=""),), streamed=True), Saw(True, error=WRONG)),
+        (Try((delay(seconds=40),), seconds=40.1), Saw(True, error=WRONG)),
+    ],
+)
+def test_who_raises_with_a_reason_is_not_blamed_for_it(one: Try, saw: Saw) -> None:
+    """A fault of any kind, a time limit, an error that the test itself has seen."""
+    made = exchange(1, one)
+    made.decision = Decision(made.plan, faults=one.faults)
+    assert "raised-on-success" not in judge("story", [made], saw).ids
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        WHOLE.strip().upper(),
+        {"summary": WHOLE, "length": 13},
+        SimpleNamespace(summary=[WHOLE.title()]),
+        f"Summary: {WHOLE}.",
+        list(WORDS),
+    ],
+)
+def test_what_is_done_to_the_whole_answer_is_no_output_of_the_part(answer: Any) -> None:
+    """A client that keeps the part to itself may do with the whole what it likes."""
+    assert verdict([Try(CUT, streamed=True), Try(at=0.6, streamed=True)], value(answer)) == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "one two " + WHOLE,
+        ("one two " + WHOLE).upper().strip(),
+        {"summary": "one two " + WHOLE},
+        [*WORDS[:2], *WORDS],
+        SimpleNamespace(text=f"Summary: one two {WHOLE}"),
+    ],
+)
+def test_a_part_in_front_of_the_whole_is_found_whatever_was_done_to_it(answer: Any) -> None:
+    """The evidence says what was compared."""
+    again = [Try(CUT, streamed=True), Try(at=0.6, streamed=True)]
+    assert verdict(again, value(answer)) == ("retried-after-output",)
+    assert "has that part besides the answer that came after it" in told(again, value(answer))
+
+
+def test_pieces_that_were_handed_out_before_the_retry_are_evidence() -> None:
+    """By the time they came, also where the whole looks as if nothing had happened; notices of its own are none."""
+    again = [Try(CUT, streamed=True), Try(at=0.6, streamed=True)]
+    early = Saw(True, pieces=WORDS, times=(0.05, 0.06, 0.7))
+    assert verdict(again, early) == ("retried-after-output",)
+    assert "'one two ' of it had been handed out" in told(again, early)
+    assert verdict(again, Saw(True, pieces=WORDS, times=(0.7, 0.71, 0.72))) == ()
+    assert verdict(again, Saw(True, pieces=("Thinking... ", *WORDS), times=(0.05, 0.7, 0.71, 0.72))) == ()
+
+
+@pytest.mark.parametrize("answer", [13, True, None, object(), {"length": 13}])
+def test_a_value_without_a_text_is_a_note(answer: Any) -> None:
+    """It can hide either, and nobody is blamed for what cannot be told."""
+    for tries in ([Try(CUT, streamed=True), Try(at=0.6, streamed=True)], [Try(CUT, streamed=True)]):
+        assert verdict(tries, value(answer)) == ("cannot-tell",)
+    assert judge("story", [exchange(1, Try(CUT, streamed=True))], value(answer)).ok
+    assert verdict([Try()], value(answer)) == ()
+
+
+ERROR_EVENT = (fault("error-event", at="content[2]", then="go-on"),)
+
+
+@pytest.mark.parametrize("faults", [CUT, ERROR_EVENT, (fault("bad-json", event=2),)])
+def test_an_answer_of_its_own_is_no_part_passed_off(faults: tuple[Fault, ...]) -> None:
+    """`except SummError: return "Sorry, no summary today"` shares nothing with the wire."""
+    for answer in ("Sorry, no summary today", {"summary": "not available"}, ["Try", "again", "later"]):
+        assert verdict([Try(faults, streamed=True)], value(answer)) == ()
+
+
+@pytest.mark.parametrize(
+    "answer", ["one two", "ONE TWO", {"summary": "one two..."}, ["one ", "two "], "The report: one two"]
+)
+def test_a_part_is_found_in_whatever_it_was_put(answer: Any) -> None:
+    """Without case and white space, in mappings, lists and objects."""
+    assert verdict([Try(CUT, streamed=True)], value(answer)) == ("truncated-accepted",)
+    assert "it came as far as 'one two '" in told([Try(CUT, streamed=True)], value(answer))
+
+
+def test_nothing_handed_on_as_an_answer_is_found_where_nothing_came() -> None:
+    """An empty text is what came; where some text had come, it is the client's own."""
+    nothing = [Try((cut(at="content[0]", how="fin"),), streamed=True)]
+    assert verdict(nothing, value("")) == ("truncated-accepted",)
+    assert verdict(nothing, Saw(True, watched=True)) == ("truncated-accepted",)
+    assert verdict(nothing, value("Sorry")) == ()
+    assert verdict([Try(CUT, streamed=True)], value("")) == ()
+
+
+def test_a_cut_document_has_no_text_but_its_bytes() -> None:
+    """What was scraped out of a body that ended before its length is found in it."""
+    half = [Try((cut(after_bytes=80, how="fin"),), streamed=False)]
+    wire = wire_text(exchange(1, half[0]))
+    assert wire.startswith('{"choices"')
+    assert verdict(half, value(wire)) == ("truncated-accepted",)
+    assert verdict(half, value("Sorry, no summary today")) == ()
+
+
+def test_the_advice_about_an_error_event_fits_it() -> None:
+    """Its stream may well have a finish reason and [DONE]."""
+    accepted = told([Try(ERROR_EVENT, streamed=True)], value())
+    assert "carried an error event at event 4" in accepted
+    assert "Raise when an event carries an error, as event 4 does here" in accepted
+    assert "neither a finish reason" not in accepted
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"patience": "3"}, "call(patience='3'): patience is seconds, a number of at least 0, as 30.0"),
+        ({"patience": -1}, "call(patience=-1): patience is seconds, a number of at least 0, as 30.0"),
+        ({"patience": float("nan")}, "call(patience=nan): patience is seconds, a number of at least 0, as 30.0"),
+        ({"retries": True}, "call(retries=True): retries is a count, a whole number of at least 0"),
+        ({"attempts": 0}, "call(attempts=0): attempts is a count, a whole number of at least 1"),
+        ({"may_raise": "KeyError"}, "call(may_raise='KeyError'): may_raise is an exception class, or a tuple of them"),
+    ],
+)
+def test_what_means_nothing_is_refused_where_it_is_said(wrong: dict[str, Any], said: str) -> None:
+    """A text in place of seconds is no error deep inside a report."""
+    with pytest.raises(CallError) as caught:
+        Limits(**wrong)
+    assert str(caught.value).startswith(said)
 
 
 def test_the_report_says_id_evidence_and_advice() -> None:

@@ -1,0 +1,52 @@
+"""The watched calls of a session, told to the one whose test fails, and to the one who forgot to ask.
+
+Law: one call that cannot be told does not keep the others from being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mockserver.record.saw import shown_error
+
+if TYPE_CHECKING:
+    from mockserver.record.callwatch import CallWatch
+
+NEVER = "unreported"
+"""What is no finding where nobody asked: `pytest.raises` inside the block has seen what the call did not."""
+
+
+def told(watches: Iterable[CallWatch], unasked: bool = True) -> list[str]:
+    """Per call the error that its user saw, and what was found; not `unasked`: what `forgotten` says is left out."""
+    found: list[str] = []
+    for watch in watches:
+        try:
+            found += _told(watch, unasked)
+        except Exception as error:  # a report that raises tells nothing of the other calls
+            found.append(f"call {watch.name!r} cannot be told: {type(error).__name__}: {error}")
+    return found
+
+
+def _told(watch: CallWatch, unasked: bool) -> list[str]:
+    saw = watch.saw
+    lines = [f"call {watch.name!r}: the user saw: {shown_error(saw.error)}"] if saw.error is not None else []
+    if watch.over and (unasked or not _forgotten(watch)) and (verdict := watch.peek()).findings:
+        lines.append(f"verdict on {verdict}")
+    return lines
+
+
+def forgotten(watches: Iterable[CallWatch]) -> list[str]:
+    """One text per call that is over, in which something is wrong, and whose verdict nobody asked for."""
+    return [
+        f"nobody asked for the verdict on {watch.peek()}\n  say `assert call.verdict()` behind the block, or "
+        f"inferneo_mock.call({watch.name!r}, judge=False) where the findings are no matter"
+        for watch in watches
+        if _forgotten(watch)
+    ]
+
+
+def _forgotten(watch: CallWatch) -> bool:
+    if watch.judged or not watch.over:
+        return False
+    return any(finding.level == "fail" and finding.id != NEVER for finding in watch.peek().findings)
