@@ -146,7 +146,7 @@ def test_complete(read: Any, url: str, model: str) -> None:
 def test_errors(read: Any, url: str, model: str, kind: type[InferneoError], words: str) -> None:
     """As over HTTP, with the text so far."""
     with pytest.raises(kind, match=words) as caught:
-        read(url, model, stream_idle_timeout=0.3 if model == "stall" else 5)
+        read(url, model, stream_idle_timeout=1 if model == "stall" else 5)
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Hello"
     assert caught.value.attempts == 1

@@ -64,9 +64,9 @@ def settings(retries: int, driven: Any) -> dict[str, Any]:
     return {"timeout": 0.1, "retry": Retry(max_retries=retries, base=0.001), "http_client": driven}
 
 
-def ask(client: Client, streamed: bool) -> None:
+def ask(client: Client, streamed: bool, idle: float = 0.1) -> None:
     if streamed:
-        client.chat.completions.create("m", M, stream=True, idle_timeout=0.1).until_done()
+        client.chat.completions.create("m", M, stream=True, idle_timeout=idle).until_done()
     else:
         client.chat.completions.create("m", M)
 
@@ -150,9 +150,9 @@ def test_a_failure_that_was_mended_holds_nothing() -> None:
 )
 def test_the_causes_are_told_with_their_tracebacks(steps: Steps, streamed: bool, words: str) -> None:
     """Nothing of it is lost to the user: the library's error, what it came of, and where each was raised."""
-    with Player([steps]) as player, Client(player.url, **settings(0, None)) as client:
+    with Player([steps]) as player, Client(player.url, timeout=5, max_retries=0) as client:
         with pytest.raises(InferneoError) as caught:
-            ask(client, streamed)
+            ask(client, streamed, idle=5)
         cause: BaseException | None = caught.value
         while isinstance(cause, InferneoError):
             cause = cause.__cause__
