@@ -101,8 +101,8 @@ def what_is_handed_out_was_said(bench: Bench, case: Faulty) -> None:
 
     Faults that change what is said are left out, and so are those that put another answer in its place.
     """
-    if case.fault["kind"] in TRUTH_BREAKERS:
-        return
+    if case.fault["kind"] in TRUTH_BREAKERS or case.fault.get("value") == "null":
+        return  # with `data: null` in an event's place the server said nothing there; a client need not mind it
     outcome = bench.play(rule(case.text, case.fault), what=case.what, stream=case.stream, timeout=1.0).outcome
     expect(case.text.startswith(outcome.text), f"a beginning of {case.text!r} under {case.fault}", outcome.text)
 
