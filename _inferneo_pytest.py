@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -38,7 +38,7 @@ SETTINGS = {"strict", "unsafe", "profile", "seed", "script"}
 FAILED = pytest.StashKey[bool]()
 INSIDE = {
     ("inferneo._errors", "InferneoError"): ("inferneo._", "httpcore", "h11"),
-    ("mockserver.errors", "MockError"): ("mockserver.", "concurrent.futures"),
+    ("mockserver.errors", "MockError"): ("mockserver.", "concurrent.futures", "dataclasses"),
 }
 """An error that is raised on purpose: the modules between it and the test, of the client and of the fake server."""
 
@@ -94,13 +94,29 @@ def _told(item: pytest.Item, session: Session, explained: bool = True) -> str:
     """The session in a few lines, and the command that replays it, if there is anything to replay; not `explained`: its
     problems were told before.
     """
+    told = [_part("the session cannot be described", lambda: session.describe(explained))]
+    if not session.journal:
+        return "\n".join([*told, _part("the session does not answer", lambda: _nothing_came(session))])
+    told.append(_part("the verdicts cannot be told", lambda: _beside_the_replay(session)))
+    told.append(_part("there is no replay", lambda: f"replay: {_command(_write_bundle(item, session))}"))
+    return "\n".join(filter(None, told))
+
+
+def _part(instead: str, make: Callable[[], str]) -> str:
+    """A part of a report; one that fails does not take the others with it, and an error in a hook would end the run."""
     try:
-        told = session.describe(explained)
-        if not session.journal:
-            return f"{told}\n{_nothing_came(session)}"
-        return f"{told}\nreplay: {_command(_write_bundle(item, session))}"
-    except Exception as error:  # an error in a hook would end the whole run
-        return f"the session cannot be described: {type(error).__name__}: {error}"
+        return make()
+    except Exception as error:
+        return f"{instead}: {type(error).__name__}: {error}"
+
+
+def _beside_the_replay(session: Session) -> str:
+    """What a replay does not show, where a verdict has found something."""
+    if all(verdict.ok for verdict in session.verdicts()):
+        return ""
+    return (
+        "the replay sends the requests to the fake server again; the verdict is on your client, which is no part of it"
+    )
 
 
 def _nothing_came(session: Session) -> str:
@@ -200,16 +216,27 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings
 
 
+def _new_session(server: MockServer, settings: dict[str, Any]) -> Session:
+    """The session of a test; a setting that means nothing is one line, without our own inside."""
+    try:
+        return server.new_session(**settings)
+    except (ValueError, sys.modules["mockserver.errors"].MockError) as error:
+        told = str(error)
+    except OSError as error:
+        told = f"script: {error.strerror or error}: {str(settings.get('script'))!r}, sought from {Path.cwd()}"
+    pytest.fail(f"@pytest.mark.inferneo: {told}", pytrace=False)
+
+
 @pytest.fixture
 def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) -> Iterator[Session]:
     """A session of the fake server for this test alone: its own rules, faults, seed and journal.
 
-    With no rule it answers like a model. Once it has one, a request that no rule matches, a rule or fault that was never
-    used, and a request that a rule answered though a real server would refuse it fail the test at teardown (relaxed by
-    `@pytest.mark.inferneo(strict=False)`, the last alone by `unsafe=True`).
+    With no rule it answers like a model. Once it has one, a request that no rule matches, a rule or fault that was
+    never used, and a request that a rule answered though a real server would refuse it fail the test at teardown
+    (relaxed by `@pytest.mark.inferneo(strict=False)`, the last alone by `unsafe=True`).
     """
     settings = _settings(request)
-    session = _inferneo_server.new_session(**settings)
+    session = _new_session(_inferneo_server, settings)
     request.node._inferneo_session = session
     yield session
     problems = session.problems() if settings.get("strict") is not False else []

@@ -69,6 +69,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
+        from mockserver.faults.where import HOME
+
+        kind = name.replace("_", "-")
+        if kind in HOME:  # what an import makes of an AttributeError says nothing of this
+            raise ImportError(f"mockserver has no word {name!r}; write fault({kind!r}, ...)", name="mockserver")
         raise AttributeError(f"module 'mockserver' has no attribute {name!r}")
     from importlib import import_module
 

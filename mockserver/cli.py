@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("mockserver.commands.lint", "find what is wrong or suspicious in scripts"),
     "replay": ("mockserver.commands.replay", "run a failed test's session again from its bundle"),
     "faults": ("mockserver.commands.faults", "list the faults, or show one"),
+    "docs": ("mockserver.commands.docs", "list the pages of the manual, or print one"),
 }
 """Name of a subcommand: the module that has its `configure(parser)` and `run(options) -> int`, and one line of help."""
 

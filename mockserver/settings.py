@@ -340,16 +340,19 @@ def checked_keywords(cls: Any) -> Any:
     return cls
 
 
-def parse_object(cls: type[T], value: Any, path: str, also: tuple[str, ...] = ()) -> T:
-    """A value of `cls` from a JSON object; keys in `also` are left alone. Raises `ScriptError` with the path."""
+def parse_object(cls: type[T], value: Any, path: str, known: tuple[str, ...] = ()) -> T:
+    """A value of `cls` from a JSON object. Raises `ScriptError` with the path.
+
+    `known`: keys that the caller has read and taken out, which the error of an unknown key names too.
+    """
     if isinstance(value, cls):
         return value
     if not isinstance(value, Mapping):
         raise wrong("an object", value, path)
     settings = {setting.key: setting for setting in settings_of(cls)}
     for key in value:
-        if key not in settings and key not in also:
-            raise ScriptError(unknown("key", key, [*settings, *also]), child(path, str(key)))
+        if key not in settings:
+            raise ScriptError(unknown("key", key, [*settings, *known]), child(path, str(key)))
     arguments = {}
     for key, setting in settings.items():
         if key in value:

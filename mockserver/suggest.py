@@ -11,7 +11,7 @@ _LISTED = 40
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest of `known`, else the empty string."""
     lowered = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.65)
     return f"; did you mean '{lowered[near[0]]}'?" if near else ""
 
 

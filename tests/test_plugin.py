@@ -339,6 +339,59 @@ def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch:
 
 
 @pytest.mark.slow
+def test_what_a_user_saw_is_in_the_report(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`call.run` notes an error; a plain assertion that fails for it is explained, though nobody asked for a verdict."""
+    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
+    result = run(
+        pytester,
+        """
+        import json
+        import urllib.request
+        from mockserver import chat
+
+        def ask(url):
+            body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+            request = urllib.request.Request(f"{url}/v1/chat/completions", body, {"content-type": "application/json"})
+            with urllib.request.urlopen(request) as response:
+                return json.load(response)["choices"][0]["message"]["content"]
+
+        def summary(url):
+            return ask(url).stripp()  # line 12
+
+        def test_wrong(inferneo_mock):
+            inferneo_mock.on(chat()).reply("Done.")
+            with inferneo_mock.call("summary") as call:
+                got = call.run(summary, inferneo_mock.url)
+            assert got == "Done."
+
+        def test_forgotten(inferneo_mock):
+            inferneo_mock.on(chat()).reply("Done.")
+            with inferneo_mock.call("careless") as call:
+                call.run(summary, inferneo_mock.url)
+
+        def test_let_be(inferneo_mock):
+            inferneo_mock.on(chat()).reply("Done.")
+            with inferneo_mock.call("careless", judge=False) as call:
+                call.run(summary, inferneo_mock.url)
+
+        def test_says_what_it_can(inferneo_mock, monkeypatch):
+            inferneo_mock.on(chat()).reply("Done.")
+            assert ask(inferneo_mock.url) == "Done."
+            monkeypatch.setattr(type(inferneo_mock), "describe", lambda session, explained: 1 / 0)
+            assert False
+        """,
+    )
+    result.assert_outcomes(failed=2, passed=2, errors=1)
+    saw = "call 'summary': the user saw: AttributeError(*stripp*), raised in summary, *.py:12"
+    beside = "the replay sends the requests to the fake server again; the verdict is on your client*"
+    replay = "replay: *inferneo-mock replay *.json*"
+    result.stdout.fnmatch_lines([saw, "verdict on call 'summary', 1 attempt: not ok", "  raised-on-success*", beside])
+    result.stdout.fnmatch_lines(["*inferneo_mock: nobody asked for the verdict on call 'careless', 1 attempt: not ok"])
+    result.stdout.fnmatch_lines(["the session cannot be described: ZeroDivisionError: division by zero", replay])
+    assert result.stdout.str().count("raised-on-success (fail)") == 2
+
+
+@pytest.mark.slow
 def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder with a blank in its name, from another directory: overlap, a function of the test, a key, a limit."""
     monkeypatch.setenv("INFERNEO_BUNDLES", "my bundles")
@@ -558,3 +611,42 @@ def test_a_folder_that_somebody_else_has_made_gets_no_bundle(tmp_path: Path, mon
     assert chosen() != first
     assert list(theirs.iterdir()) == []
     _inferneo_pytest._own_folder.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_bad_setting_of_the_marker_is_one_line(pytester: pytest.Pytester) -> None:
+    """What the session refuses, in the words it refuses it with; nothing of our own inside is shown."""
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        BAD = [
+            {"strict": "no"}, {"seed": "x"}, {"script": "missing.yaml"}, {"profile": "nope"},
+            {"script": [{"rply": "x"}]},
+        ]
+
+        @pytest.mark.parametrize("number", [
+            pytest.param(number, marks=pytest.mark.inferneo(**bad)) for number, bad in enumerate(BAD)
+        ])
+        def test_it(number, inferneo_mock):
+            assert inferneo_mock
+
+        def test_named(inferneo_mock):
+            inferneo_mock.on().named(3)
+        """,
+    )
+    result.assert_outcomes(errors=5, failed=1)
+    told = [line for line in result.outlines if line.startswith("@pytest.mark.inferneo: ")]
+    assert told == [
+        "@pytest.mark.inferneo: strict: expected True, False or None, got 'no'",
+        "@pytest.mark.inferneo: seed: expected a whole number, got 'x'",
+        f"@pytest.mark.inferneo: script: No such file or directory: 'missing.yaml', sought from {pytester.path}",
+        "@pytest.mark.inferneo: unknown profile 'nope'; known: docs, docs-sample, engine, openai; a path ends in .json",
+        "@pytest.mark.inferneo: $.rules[0].rply: unknown key 'rply'; known: after, faults, hold, match, name, "
+        "priority, replies, reply, set, unsafe; did you mean 'reply'?",
+    ]
+    shown = result.stdout.str()
+    assert "inferneo_mock.on().named(3)" in shown
+    assert "site-packages" not in shown
+    assert "dataclasses.py" not in shown

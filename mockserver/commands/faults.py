@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", nargs="?", help="one kind; without it all are listed")
     parser.add_argument("--json", action="store_true", help="kinds, settings and examples as JSON")
     parser.add_argument("--example", action="store_true", help="a script that shows the kind, as YAML")
+    parser.epilog = "In Python: .fail(fault(KIND, setting=...)). What a peer sees of each: inferneo-mock docs faults"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     told(
         "--limits", metavar="LIMITS", help="per key: documented, JSON, or requests_per_minute=60,tokens_per_minute=9000"
     )
-    told("--latency", metavar="LATENCY", help=f"{', '.join(PRESETS)}, or JSON (docs/latency.md)")
+    told("--latency", metavar="LATENCY", help=f"{', '.join(PRESETS)}, or JSON (inferneo-mock docs latency)")
     told("--speed", type=float, metavar="N", help="all times of the latency so many times as fast")
     told("--max-concurrent", type=int, metavar="N", help=f"requests at once; more wait ({MAX_CONCURRENT})")
     told("--health", choices=get_args(Health), default="ok", help="what /health says (%(default)s)")

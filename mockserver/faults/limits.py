@@ -128,7 +128,7 @@ class Overload(Fault):
     """503 `server_overloaded` after `seconds` in the queue; the message says how long it is, `x-queue-depth` too.
 
     These are set. A server that slows down and refuses as more requests are open at once is the script's `latency`
-    (`overloaded`, or `slots`, `queue` and `slow_down` of one's own; docs/latency.md).
+    (`overloaded`, or `slots`, `queue` and `slow_down` of one's own; inferneo-mock docs latency).
     """
 
     queue: Positive = 100

@@ -122,7 +122,7 @@ def _refused(
 
 
 def objection(profile: Profile, ask: Ask) -> Plan | None:
-    """The refusal of what no model could serve: fields that contradict each other, tools and formats that do not fit."""
+    """The refusal of what no model could serve: fields that contradict each other, tools that do not fit."""
     refused = _contradictory(profile, ask)
     if refused is None:
         rule = _special(profile, ask)

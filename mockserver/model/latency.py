@@ -115,7 +115,9 @@ def _checked(name: str, value: Any) -> Any:
             return value
         raise LatencyError(f"{name} is a whole number of at least {int(name == 'slots')}, or null, not {value!r}")
     if name in ("distribution", "overflow", "timings") or not _is_number(value) or value < 0:
-        raise LatencyError(f"{name} is {value!r}; numbers are seconds or shares of at least 0, see docs/latency.md")
+        raise LatencyError(
+            f"{name} is {value!r}; numbers are seconds or shares of at least 0, see inferneo-mock docs latency"
+        )
     if name == "speed" and value == 0:
         raise LatencyError("speed is 0; it must be above 0 (2 is twice as fast)")
     return float(value)

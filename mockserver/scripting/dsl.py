@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mockserver import faults as faults_
+from mockserver.count import counted
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, parse_fault
 from mockserver.reply import (
@@ -32,6 +33,7 @@ from mockserver.reply import (
 from mockserver.scripting.match import EVERYTHING, Match, Matcher, Where, parse_matcher
 from mockserver.scripting.rule import After, Rule
 from mockserver.scripting.script import Script, parse_script
+from mockserver.settings import shown
 
 if TYPE_CHECKING:
     from mockserver.faults import BadJson, Cut, Delay, Drop, Stalled, Status
@@ -153,17 +155,28 @@ class RuleDraft:
 
     def fail(self, *faults: Fault | str, times: int | None = None) -> RuleDraft:
         """The next `times` calls (None: all further ones) suffer `faults`, in order."""
-        if not faults or (times is not None and times < 1):
+        whole = isinstance(times, int) and not isinstance(times, bool)
+        if not faults or (times is not None and not (whole and times >= 1)):
             raise ScriptError(
-                f"fail() takes at least one fault and times >= 1; got {len(faults)}, times={times}", "fail"
+                f"fail() takes at least one fault and times >= 1; got {counted(len(faults), 'fault')}, times={times!r}",
+                "fail",
             )
         if self.endless:
             raise ScriptError("the fail() before has no times, so it holds for ever", "fail")
+        for one in faults:
+            if isinstance(one, Reply):
+                what = f"status({one.error.status})" if isinstance(one, Error) else "a fault"
+                raise ScriptError(
+                    f"fail() takes faults, and {shown(one)} is a reply: write fail({what}), or reply(...) with it",
+                    "fail",
+                )
         call = Call(tuple(parse_fault(one, "fail") for one in faults))
         return dataclasses.replace(self, calls=self.calls + (call,) * (times or 1), endless=times is None)._published()
 
     def reply(self, reply: Reply | str | dict[str, Any] | Callable[[Any], Any]) -> RuleDraft:
         """The calls written so far that have no reply get this one, and one call more."""
+        if isinstance(reply, Fault):
+            raise ScriptError(f"reply() takes a reply, and {shown(reply)} is a fault: write fail(...) with it", "reply")
         parsed = parse_reply(reply, "reply")
         calls = tuple(Call(call.faults, call.reply or parsed) for call in self.calls)
         more = () if self.endless else (Call((), parsed),)

@@ -181,7 +181,7 @@ def parse_matcher(value: Any, path: str = "$") -> Matcher:
     fields = {key: item for key, item in value.items() if key not in ("any", "all", "not")}
     found: list[Matcher] = []
     if fields or len(fields) == len(value):
-        found.append(parse_object(Match, fields, path, also=("any", "all", "not")))
+        found.append(parse_object(Match, fields, path, known=("any", "all", "not")))
     for key, kind in (("any", AnyOf), ("all", AllOf)):
         if key in value:
             if not isinstance(value[key], list | tuple):

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from mockserver.errors import ScriptError
 from mockserver.faults import Fault, fault_definitions, parse_fault, parse_faults
 from mockserver.reply import Reply, parse_reply, reply_schema, reply_to_json
 from mockserver.scripting.match import EVERYTHING, Matcher, matcher_schema, matcher_to_json, parse_matcher
-from mockserver.settings import Codec, JsonValue, Key, child, dump_object, object_schema, parse_object, wrong
+from mockserver.settings import (
+    Codec,
+    JsonValue,
+    Key,
+    Setting,
+    child,
+    dump_object,
+    object_schema,
+    parse_object,
+    settings_of,
+    wrong,
+)
 
 After = Literal["repeat-last", "cycle", "fail"]
 FaultLists = tuple[tuple[Fault, ...], ...]
@@ -71,7 +83,9 @@ class Rule:
     _turns: list[Turn] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse states that are no texts."""
+        """Refuse a name that is no text, an unknown `after`, states that are no texts."""
+        for setting in _plain_settings():
+            setting.codec.parse(getattr(self, setting.name), setting.key)
         if self.sets is not None:
             if not isinstance(self.sets, Mapping):
                 raise wrong("an object of states and their values", self.sets, "set")
@@ -128,6 +142,13 @@ class Rule:
         return found
 
 
+@cache
+def _plain_settings() -> tuple[Setting, ...]:
+    """The settings of a rule that its words in Python give as they are."""
+    plain = ("name", "after", "priority", "hold", "unsafe")
+    return tuple(setting for setting in settings_of(Rule) if setting.name in plain)
+
+
 def parse_rule(value: Any, path: str = "$") -> Rule:
     """A rule from JSON; `reply` is short for a list of one. Raises `ScriptError` with the path."""
     if isinstance(value, Mapping) and "reply" in value:
@@ -135,7 +156,7 @@ def parse_rule(value: Any, path: str = "$") -> Rule:
             raise ScriptError("give 'reply' or 'replies', not both", child(path, "reply"))
         reply = parse_reply(value["reply"], child(path, "reply"))
         value = {key: item for key, item in value.items() if key != "reply"} | {"replies": [reply]}
-    return parse_object(Rule, value, path, also=())
+    return parse_object(Rule, value, path, known=("reply",))
 
 
 def rule_schema() -> dict[str, Any]:

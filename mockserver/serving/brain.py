@@ -42,6 +42,7 @@ from mockserver.scripting.decide import OVERRIDE, Decision, connection_plan, dec
 from mockserver.scripting.index import PredicateError
 from mockserver.scripting.match import Match
 from mockserver.scripting.preview import Gate, Preview, preview, refused
+from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script, load_script, parse_script
 from mockserver.scripting.state import (
     State,
@@ -57,10 +58,19 @@ from mockserver.serving.doorkeeper import is_loopback
 from mockserver.serving.gates import Gates
 from mockserver.serving.sessionclock import SessionClock
 from mockserver.serving.tally import Tally
+from mockserver.settings import wrong
 
 NOTHING = Metrics()
 CORS = {"methods": "GET, POST, OPTIONS", "headers": "authorization, content-type", "max_age": 600}
 """What pages of other origins may do where the profile says nothing of them."""
+
+
+_PLAIN: tuple[tuple[str, Any, str], ...] = (
+    ("profile", str, "the name of a profile"),
+    ("seed", int, "a whole number"),
+    ("strict", bool | None, "True, False or None"),
+    ("unsafe", bool, "True or False"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,13 @@ class Settings:
     models: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     unsafe: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no script could say. Raises `ScriptError`."""
+        for name, kind, words in _PLAIN:
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+                raise wrong(words, value, name)
 
     def changed(
         self, *, script: Any, profile: str | None, seed: int | None, strict: bool | None, unsafe: bool | None
@@ -136,13 +153,17 @@ def answerer_of(name: str, models: tuple[str, ...] = (), origins: tuple[str, ...
 def check_fixtures(script: Script) -> None:
     """Every reply that names a fixture names one that is there. Raises `ScriptError` with its path."""
     for number, rule in enumerate(script.rules):
-        for index, reply in enumerate(rule.replies):
-            if isinstance(reply, Fixture):
-                try:
-                    find(reply.fixture)
-                except ScriptError as error:
-                    where = "reply" if len(rule.replies) == 1 else f"replies[{index}]"
-                    raise ScriptError(error.message, f"$.rules[{number}].{where}.fixture") from error
+        _check_fixtures(rule, f"$.rules[{number}].")
+
+
+def _check_fixtures(rule: Rule, path: str) -> None:
+    for index, reply in enumerate(rule.replies):
+        if isinstance(reply, Fixture):
+            try:
+                find(reply.fixture)
+            except ScriptError as error:
+                where = "reply" if len(rule.replies) == 1 else f"replies[{index}]"
+                raise ScriptError(error.message, f"{path}{where}.fixture") from None
 
 
 class ScriptBrain:
@@ -425,8 +446,9 @@ class ScriptBrain:
         self._set_terms()
         self._changed()
 
-    def put_rule(self, number: int, rule: Any) -> None:
-        """Put a rule in the place of rule `number` (one past the last: add it); counters stay."""
+    def put_rule(self, number: int, rule: Rule) -> None:
+        """Put a rule in the place of rule `number` (one past the last: add it); counters stay. Raises `ScriptError`."""
+        _check_fixtures(rule, "")
         script, before = self.script.with_rule(number, rule), self.state
         self.script, self.state = script, with_script(self.script, script, before)
         self.history.note("script", script, (before, self.state))
@@ -446,7 +468,9 @@ class ScriptBrain:
         return len(parsed)
 
     def reseed(self, seed: int) -> None:
-        """Where all that is random begins, from now on."""
+        """Where all that is random begins, from now on. Raises `ScriptError`."""
+        if not isinstance(seed, int) or isinstance(seed, bool):
+            raise wrong("a whole number", seed, "seed")
         self._count()
         self.script = dataclasses.replace(self.script, seed=seed)
         self.history.note("script", self.script)

@@ -52,8 +52,9 @@ class MockServer:
     taken as it is.
 
     `api_keys` (`KEY`, `KEY@2026-12-31T23:59:59Z`) are asked for; `limits` hold per key (`{"requests_per_minute": 60}`,
-    or `"documented"`: those of the profile); `latency` is a preset or settings (docs/latency.md), `speed` divides its
-    times, `max_concurrent` is its slots; `health` is what `/health` says; `models` are those that are served.
+    or `"documented"`: those of the profile); `latency` is a preset or settings (`inferneo-mock docs latency`), `speed`
+    divides its times, `max_concurrent` is its slots; `health` is what `/health` says; `models` are those that are
+    served.
 
     Raises `ScriptError` for a bad script, `ValueError` for another bad setting, `OSError` when the port is taken.
     """
@@ -86,6 +87,13 @@ class MockServer:
             raise ValueError(unknown("event loop", loop, LOOPS))
         if http not in PARSERS:
             raise ValueError(unknown("HTTP parser", http, PARSERS))
+        for name, value, top in (
+            ("port", port, 65535),
+            ("max_sessions", max_sessions, None),
+            ("max_body", max_body, None),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (top is not None and value > top):
+                raise ValueError(f"{name}: expected a whole number from 0{f' to {top}' if top else ''}, got {value!r}")
         self.host = host
         self.settings = settings(
             Settings(profile=profile, script=script, seed=seed, strict=strict).parsed(),

@@ -41,10 +41,56 @@ def test_the_script_is_one() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_each_line_of_the_table_is_python(cell: str) -> None:
     """What stands in the table can be written, and makes a rule."""
-    words = ("chat", "status", "cut", "stall", "delay", "bad_json", "drop")
+    words = ("chat", "status", "cut", "stall", "delay", "bad_json", "drop", "fault")
     names = {name: getattr(mockserver, name) for name in words}
     draft = eval(cell if cell.startswith("on(") else f"on(chat()){cell}", names | {"on": on})
     assert draft.rule.replies or draft.rule.faults
+
+
+ASK = b'{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+
+
+def received(kind: str) -> tuple[float, bytes, bool]:
+    """What the first row of the table that has `kind` sends: when the head comes, the body, whether HTTP is whole."""
+    from mockserver.plan import Body, End, Head, Wait
+    from mockserver.request import Request
+    from mockserver.scripting.script import parse_script
+    from mockserver.serving.brain import ScriptBrain, Settings
+
+    cell = next(cell for cell in CELLS if kind in cell)
+    names = {name: getattr(mockserver, name) for name in mockserver.__all__}
+    rule = eval(f"on(chat()){cell}", names | {"on": on}).reply("one two three four").rule
+    request = Request("POST", "/v1/chat/completions", body=ASK, session="")
+    plan = ScriptBrain(Settings(script=parse_script([rule]))).decide(request).plan
+    steps = list(plan.steps)
+    head = next(number for number, step in enumerate(steps) if isinstance(step, Head))
+    late = sum(step.seconds for step in steps[:head] if isinstance(step, Wait))
+    return late, b"".join(step.data for step in steps if isinstance(step, Body)), isinstance(plan.ending, End)
+
+
+def test_the_table_tells_the_endings_apart() -> None:
+    """Cut: HTTP is broken, a client raises for free. No end, no `[DONE]`, an error event: HTTP is whole."""
+    _, body, whole = received("cut(after_events=2")
+    assert (body.count(b"data:"), whole) == (2, False)
+    _, body, whole = received("no-end")
+    assert b"four" in body
+    assert b"[DONE]" not in body
+    assert b'"stop"' not in body
+    assert whole
+    _, body, whole = received('drop(at="done")')
+    assert b'"stop"' in body
+    assert b"[DONE]" not in body
+    assert whole
+    _, body, whole = received("error-event")
+    assert body.count(b"data:") == 3
+    assert b'data: {"error"' in body
+    assert whole
+
+
+def test_the_table_tells_the_delays_apart() -> None:
+    """A delay holds the head too; a slow first token does not."""
+    assert received("delay(")[0] == 2
+    assert received("first-token")[0] == 0
 
 
 def test_the_table_is_read() -> None:

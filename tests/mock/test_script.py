@@ -14,6 +14,7 @@ from strategies import scripts
 from mockserver.errors import ScriptError
 from mockserver.scripting.rule import Rule, parse_rule
 from mockserver.scripting.script import Script, load_script, parse_script, parse_script_text, script_schema
+from mockserver.suggest import did_you_mean
 
 FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 SCHEMA = Draft202012Validator(script_schema())
@@ -167,3 +168,22 @@ def test_every_wire_case_is_a_script(path: Path) -> None:
 def test_all_wire_cases_are_there() -> None:
     """66 of them."""
     assert len(WIRE) == 66
+
+
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [("rply", "; did you mean 'reply'?"), ("replis", "; did you mean 'replies'?"), ("x", "")],
+)
+def test_the_key_that_most_rules_have_is_known(written: str, near: str) -> None:
+    """`reply` is short for `replies`, and stands in no table; a misspelt one is told all the same."""
+    with pytest.raises(ScriptError) as caught:
+        parse_script([{written: "x"}])
+    known = "after, faults, hold, match, name, priority, replies, reply, set, unsafe"
+    assert caught.value.message == f"unknown key {written!r}; known: {known}{near}"
+    assert caught.value.path == f"$.rules[0].{written}"
+
+
+def test_a_far_word_is_no_guess() -> None:
+    """'nope' is not meant to be 'openai'."""
+    assert did_you_mean("nope", ["docs", "openai"]) == ""
+    assert did_you_mean("opnai", ["docs", "openai"]) == "; did you mean 'openai'?"

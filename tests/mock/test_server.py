@@ -18,7 +18,7 @@ import pytest
 from rawpeer import DATE, STACKS, Playing, ask, connect, playing, read_all, read_exactly
 
 import mockserver
-from mockserver import MockServer, chat, cut, status
+from mockserver import MockServer, chat, cut, fixture, status
 from mockserver.errors import MockError, ScriptError
 from mockserver.plan import Body, Head, Plan, Stall, Wait
 from mockserver.serving.selfcheck import WireUnavailableError, self_check
@@ -355,3 +355,35 @@ def test_read_helpers_read(capsys: pytest.CaptureFixture[str]) -> None:
         peer.sendall(ask())
         assert read_exactly(peer, 12) == b"HTTP/1.1 204"
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"port": "x"}, "port: expected a whole number from 0 to 65535, got 'x'"),
+        ({"port": 65536}, "port: expected a whole number from 0 to 65535, got 65536"),
+        ({"max_sessions": -1}, "max_sessions: expected a whole number from 0, got -1"),
+        ({"seed": "x"}, "seed: expected a whole number, got 'x'"),
+        ({"seed": True}, "seed: expected a whole number, got True"),
+        ({"strict": "no"}, "strict: expected True, False or None, got 'no'"),
+        ({"profile": 5}, "profile: expected the name of a profile, got 5"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_told(settings: dict[str, Any], words: str) -> None:
+    """When the server is made, by name, with the value and what would be right."""
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        MockServer(**settings)
+
+
+def test_a_session_refuses_what_the_server_refuses() -> None:
+    """Settings of its own, its seed, and a fixture that is not there, where the test says it; nothing has changed."""
+    with MockServer() as server:
+        for settings in ({"seed": "x"}, {"unsafe": 1}, {"strict": 0}):
+            with pytest.raises(ScriptError, match=f"^{next(iter(settings))}: expected"):
+                server.new_session(**settings)  # type: ignore[arg-type]  # the mistake is what is tested
+        session = server.new_session()
+        with pytest.raises(ScriptError, match=r"^seed: expected a whole number, got 'x'$"):
+            session.seed("x")  # type: ignore[arg-type]  # as above
+        with pytest.raises(ScriptError, match=r"^reply\.fixture: unknown fixture 'greetings'.*did you mean 'greeting'"):
+            session.on().reply(fixture("greetings"))
+        assert session.script.rules[0].replies == ()

@@ -42,10 +42,10 @@ def known_files() -> list[str]:
 
 
 def wheel_files(known: Iterable[str], version: str) -> set[str]:
-    """What the wheel must hold: the packages, the plugin, the fixtures inside `mockserver`, and the metadata."""
+    """What the wheel must hold: the packages, the plugin, fixtures and documents in `mockserver`, and the metadata."""
     info = f"inferneo-{version}.dist-info"
     code = {name for name in known if name == PLUGIN or name.split("/")[0] in PACKAGES}
-    data = {f"mockserver/_{name}" for name in known if name.startswith("fixtures/")}
+    data = {f"mockserver/_{name}" for name in known if name.startswith(("fixtures/", "docs/"))}
     metadata = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     return code | data | metadata
 

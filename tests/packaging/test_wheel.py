@@ -65,7 +65,7 @@ def plain_with_pytest(wheel: Artefact, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_wheel_holds_exactly_its_files(wheel: Artefact) -> None:
-    """Nothing extra, nothing missing: three packages, the plugin, the fixtures inside `mockserver`, the metadata."""
+    """Nothing extra, nothing missing: three packages, the plugin, fixtures and documents in `mockserver`, metadata."""
     assert set(wheel.files) == wheel_files(known_files(), VERSION)
     tops = {name.split("/")[0] for name in wheel.files}
     assert tops == {*PACKAGES, PLUGIN, f"inferneo-{VERSION}.dist-info"}
@@ -131,6 +131,13 @@ def test_the_contracts_script_lists_the_laws(full: Environment) -> None:
     said = full.run("inferneo-contracts", "list")
     assert "S-" in said.stdout
     assert "C-" in said.stdout
+
+
+def test_the_manual_is_in_the_wheel(plain: Environment) -> None:
+    """Without an extra, and outside the checkout: the list, and a page whole."""
+    assert "verdicts " in plain.run("inferneo-mock", "docs").stdout
+    said = plain.run("inferneo-mock", "docs", "verdicts")
+    assert said.stdout == (CHECKOUT / "docs/verdicts.md").read_text("utf-8")
 
 
 @pytest.fixture
