@@ -340,59 +340,6 @@ def test_a_failing_verdict_is_told_whole(pytester: pytest.Pytester, monkeypatch:
 
 @pytest.mark.slow
 def test_what_a_user_saw_is_in_the_report(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`call.run` notes an error; a plain assertion that fails for it is explained, though nobody asked for a verdict."""
-    monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
-    result = run(
-        pytester,
-        """
-        import json
-        import urllib.request
-        from mockserver import chat
-
-        def ask(url):
-            body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
-            request = urllib.request.Request(f"{url}/v1/chat/completions", body, {"content-type": "application/json"})
-            with urllib.request.urlopen(request) as response:
-                return json.load(response)["choices"][0]["message"]["content"]
-
-        def summary(url):
-            return ask(url).stripp()  # line 12
-
-        def test_wrong(inferneo_mock):
-            inferneo_mock.on(chat()).reply("Done.")
-            with inferneo_mock.call("summary") as call:
-                got = call.run(summary, inferneo_mock.url)
-            assert got == "Done."
-
-        def test_forgotten(inferneo_mock):
-            inferneo_mock.on(chat()).reply("Done.")
-            with inferneo_mock.call("careless") as call:
-                call.run(summary, inferneo_mock.url)
-
-        def test_let_be(inferneo_mock):
-            inferneo_mock.on(chat()).reply("Done.")
-            with inferneo_mock.call("careless", judge=False) as call:
-                call.run(summary, inferneo_mock.url)
-
-        def test_says_what_it_can(inferneo_mock, monkeypatch):
-            inferneo_mock.on(chat()).reply("Done.")
-            assert ask(inferneo_mock.url) == "Done."
-            monkeypatch.setattr(type(inferneo_mock), "describe", lambda session, explained: 1 / 0)
-            assert False
-        """,
-    )
-    result.assert_outcomes(failed=2, passed=2, errors=1)
-    saw = "call 'summary': the user saw: AttributeError(*stripp*), raised in summary, *.py:12"
-    beside = "the replay sends the requests to the fake server again; the verdict is on your client*"
-    replay = "replay: *inferneo-mock replay *.json*"
-    result.stdout.fnmatch_lines([saw, "verdict on call 'summary', 1 attempt: not ok", "  raised-on-success*", beside])
-    result.stdout.fnmatch_lines(["*inferneo_mock: nobody asked for the verdict on call 'careless', 1 attempt: not ok"])
-    result.stdout.fnmatch_lines(["the session cannot be described: ZeroDivisionError: division by zero", replay])
-    assert result.stdout.str().count("raised-on-success (fail)") == 2
-
-
-@pytest.mark.slow
-def test_what_a_user_saw_is_in_the_report(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """`call.run` notes an error; a plain assertion that fails for it is explained, asked for a verdict or not."""
     monkeypatch.setenv("INFERNEO_BUNDLES", str(pytester.path / "bundles"))
     result = run(
