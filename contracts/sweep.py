@@ -1,17 +1,21 @@
-"""Every field once wrong in every way that experts try first: so that a crash is told for each field, not for one."""
+"""Every field once wrong in every way that experts try first: so that a crash is told for each field, not for one.
+
+What the sweep has crashed the server with, and S-REFUSE-07 has told, is no finding of the laws about single fields.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
 
-from contracts.bad import RANGES, TYPES, Bad
+from contracts.bad import BODIES, RANGES, TYPES, Bad
 from contracts.domains import Domain, ask, endpoints
-from contracts.exchange import Call, Exchange
-from contracts.law import Breach, Unsupported
+from contracts.exchange import JSON, Call, Exchange
+from contracts.law import Breach, Unjudged, Unsupported
 from contracts.wire import NoAnswer
 
 SECONDS = 8.0
@@ -21,6 +25,10 @@ RESENT = 2
 """A crash that was seen once is asked for so often again: a server that stumbles once under load is not wrong."""
 SWEPT = "swept"
 DROPPED = "dropped"
+CRASHED = "crashed"
+TOLD_OF = "told of"
+NO_JSON = "no JSON object"
+MESSAGE = {"role", "content"}
 MORE: dict[str, tuple[Any, ...]] = {
     "messages": (
         [],
@@ -51,11 +59,13 @@ FOR_TEXT: dict[str, tuple[Any, ...]] = {"echo": ("x",), "suffix": (5,), "best_of
 
 
 def mistakes(target: Any) -> list[Bad]:
-    """A plain request for each endpoint with one field that is wrong, or unusual."""
+    """A plain request for each endpoint with one field that is wrong, unusual or left out, or no JSON object at all."""
     found = []
     for chat in endpoints(target):
         call = ask(target, "Say hello", chat=chat)
-        absent = "prompt" if chat else "messages"
+        absent, needed = ("prompt", "messages") if chat else ("messages", "prompt")
+        found += [Bad(call.with_(**{name: ...}), f"no {name}", name) for name in ("model", needed)]
+        found += [Bad(Call("POST", call.path, body, (JSON,)), what) for body, what in BODIES]
         for table in (TYPES, RANGES, MORE, FOR_CHAT if chat else FOR_TEXT):
             found += [
                 Bad(call.with_(**{name: value}), f"{name}={value!r}", name, value)
@@ -75,7 +85,8 @@ def sweep(target: Any) -> list[Exchange]:
             if time.monotonic() > until:
                 break
             try:
-                target.send(bad.call)
+                if is_crash(target.send(bad.call)):
+                    target.notes.setdefault(CRASHED, set()).add(kind(bad))
             except NoAnswer as error:
                 if error.how in ("refused", "timeout"):
                     break
@@ -83,6 +94,42 @@ def sweep(target: Any) -> list[Exchange]:
             except Unsupported:
                 break
     return list(target.log)
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no JSON")
+
+
+def kind(bad: Bad) -> tuple[str, str]:
+    """What a bad request is about: its path, and the field, the one that is lacking, or that it is no JSON object."""
+    try:
+        document = json.loads(bad.call.body, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return bad.call.path, NO_JSON
+    if bad.field:
+        return bad.call.path, bad.field
+    said = "messages" if bad.call.is_chat else "prompt"
+    lacking = [name for name in ("model", said) if name not in document]
+    plain = isinstance(document.get(said), str) or [set(m) for m in _objects(document.get(said))] == [MESSAGE]
+    return bad.call.path, lacking[0] if lacking else "" if plain else said
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def told(target: Any) -> None:
+    """S-REFUSE-07 tells what the sweep crashed: the other laws need not."""
+    if target.live:
+        target.notes[TOLD_OF] = frozenset(target.notes.get(CRASHED, ()))
+
+
+def quiet(target: Any, bad: Bad, exchange: Exchange) -> None:
+    """Raises `Unjudged` for a crash by what S-REFUSE-07 has told of: one finding, not one for each law that sees it."""
+    if is_crash(exchange) and target.live and kind(bad) in target.notes.get(TOLD_OF, ()):
+        raise Unjudged(f"{bad.what} is answered {exchange.status} (S-REFUSE-07 judges that)")
 
 
 def crashes(target: Any, call: Call) -> bool:
@@ -146,7 +193,7 @@ def difference(call: Call) -> str:
     """What a generating request says beside the plain one, like `chat stop=[]`; else its method and path."""
     document = call.document
     if call.method != "POST" or not isinstance(document, dict):
-        return f"{call.method} {call.path}"
+        return f"{call.method} {call.path} {repr(call.body[:30]) if call.body else ''}".strip()
     plain: dict[str, tuple[Any, ...]] = {
         "max_tokens": (8,),
         "temperature": (0,),

@@ -27,6 +27,7 @@ def a_shorter_answer_is_a_prefix(target: Target, pair: Longer) -> None:
     if not long.text.startswith(beginning):
         steady(target, pair.short, short)
         steady(target, pair.long, long)
+        obeyed(target, pair.short)
     expect(long.text.startswith(beginning), f"a text that begins with {short.text!r}", long.text)
 
 

@@ -8,7 +8,7 @@ from contracts.answers import is_error_body, message_of
 from contracts.domains import CHAT, LOG, TEXT, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
 from contracts.law import Breach, Vacuous, expect, law
-from contracts.sweep import EVERYTHING, dropped, is_crash, lasting, likewise
+from contracts.sweep import EVERYTHING, dropped, is_crash, lasting, likewise, told
 from contracts.target import Target
 
 SOURCE = "laws.md 28-33"
@@ -104,6 +104,11 @@ def _is_lost(target: Target, path: str) -> bool:
     return not asked[0] and target.send(ask(target, "Say hello", chat=path == CHAT)).status in (404, 405)
 
 
+def shortest(log: list[Exchange]) -> list[Exchange]:
+    """The same with the shortest requests first: what is told is the smallest that shows it."""
+    return sorted(log, key=lambda exchange: len(exchange.call.body))
+
+
 def of_the_api(exchange: Exchange) -> bool:
     """Whether the refusal is by the API, not by the HTTP machinery below it (a body that is plain text)."""
     return exchange.call.method != "HEAD" and exchange.call.path.startswith("/v1/")
@@ -120,7 +125,7 @@ def a_refusal_has_the_promised_body(target: Target, log: list[Exchange]) -> None
     judged = promised(target, log)
     if not judged:
         raise Vacuous("no refusal seen")
-    for exchange in judged:
+    for exchange in shortest(judged):
         document = exchange.document
         shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
         expect(
@@ -137,9 +142,25 @@ def a_refusal_has_a_message(target: Target, log: list[Exchange]) -> None:
     judged = [x for x in log if of_the_api(x) and x.status < 500 and isinstance(x.document, dict)]
     if not judged:
         raise Vacuous("no refusal seen")
-    for exchange in judged:
+    for exchange in shortest(judged):
         shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
         expect(bool(message_of(exchange).strip()), "a message that is not empty", shown, exchange)
+
+
+@law("S-REFUSE-22", over=REFUSALS, examples=1, borne={"openai"}, source="api.md, Errors")
+def an_error_is_an_object(target: Target, log: list[Exchange]) -> None:
+    """The `error` of a 4xx is an object with a message, not a text.
+
+    Clients read `error.message`. Some compatible servers have the text itself there, which most clients bear, so where
+    no more is promised than to be compatible this is lenient.
+    """
+    judged = [x for x in promised(target, log) if isinstance(x.document, dict) and x.document.get("error")]
+    if "error" not in target.profile.error_keys or not judged:
+        raise Vacuous("no refusal with an error seen")
+    for exchange in shortest(judged):
+        error = exchange.document["error"]
+        shown = f"{exchange.status} {exchange.response.body[:160]!r} for {exchange.call.method} {exchange.call.path}"
+        expect(isinstance(error, dict) and "message" in error, "an error object with a message", shown, exchange)
 
 
 @law("S-REFUSE-05", over=REFUSALS, examples=1, source="laws.md 28")
@@ -148,7 +169,7 @@ def a_refusal_is_json(target: Target, log: list[Exchange]) -> None:
     judged = promised(target, log)
     if not judged:
         raise Vacuous("no refusal seen")
-    for exchange in judged:
+    for exchange in shortest(judged):
         kind = exchange.response.field("content-type") or ""
         expect(
             "json" in kind.lower(),
@@ -185,4 +206,6 @@ def no_request_is_a_server_error(target: Target, log: list[Exchange]) -> None:
         return
     first, resent = lasting(target, crashed)
     got = f"{first.status} {first.response.body[:160]!r}{likewise(target, first.call, crashed)}"
+    if resent is None or resent[1]:
+        told(target)
     raise Breach(f"no 5xx for {first.call.method} {first.call.path} {first.call.body[:120]!r}", got, first, resent)

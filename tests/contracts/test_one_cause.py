@@ -156,3 +156,43 @@ def test_an_answer_that_does_not_come_shows_nothing_of_the_machine() -> None:
             find("S-SECURE-05").check(target, deep)
         with pytest.raises(NoAnswer):
             find("S-REFUSE-15").check(target, deep)
+
+
+class Quotes(Stranger):
+    """max_tokens is taken and ignored, and the text quotes it."""
+
+    def tokens(self, body: dict[str, Any], text: str) -> list[str]:
+        return [f"max_tokens={body.get('max_tokens')}", *super().tokens(body, text)]
+
+    def stop(self, body: dict[str, Any], tokens: list[str]) -> tuple[list[str], str]:
+        return super().stop({**body, "max_tokens": 100}, tokens)
+
+
+def test_a_limit_that_is_quoted_and_ignored_is_told_once() -> None:
+    """The texts for two limits differ, and none is the beginning of the other: S-USAGE-03 says why."""
+    with serving(Quotes) as url:
+        target = connect(url, Options(profile="openai"))
+        assert judge(find("S-USAGE-03"), target, FAST).word == "failed"
+        verdict = judge(find("S-LIMIT-01"), target, Effort(seed=2, examples=3, shrink_seconds=0.2))
+    assert verdict.word != "failed", verdict.reason
+
+
+class Unforeseen(Stranger):
+    """What a right server refuses crashes this one."""
+
+    def answer(self, status: int, *rest: Any) -> None:
+        super().answer(500 if status in (400, 422) else status, *rest)
+
+
+FAST = Effort(seed=1, shrink_seconds=0.2)
+REPEATING = ("S-REFUSE-08", "S-REFUSE-09", "S-REFUSE-10", "S-REFUSE-11", "S-REFUSE-13", "S-REFUSE-15")
+
+
+def test_a_crash_that_was_told_is_not_told_again() -> None:
+    """S-REFUSE-07 lists the fields; alone, where nobody has told it, each law says it."""
+    with serving(Unforeseen) as url:
+        target = connect(url, Options(profile="openai"))
+        first = judge(find("S-REFUSE-10"), target, FAST)
+        assert (first.word, judge(find("S-REFUSE-07"), target, FAST).word) == ("failed", "failed")
+        words = {law: judge(find(law), target, FAST) for law in REPEATING}
+    assert {law: one.reason for law, one in words.items() if one.word == "failed"} == {}

@@ -37,6 +37,11 @@ def _as(made: Any) -> Change:
     return refusals(edit)
 
 
+def _told(plan: Plan, document: Doc, turn: Turn) -> Plan:
+    words = f"{document['error']['message']} {document['error'].get('param')}"
+    return with_bodies(plan, [encoded({"error": words})]) if turn.generates else plan
+
+
 def _two_hundred(plan: Plan, document: Doc, turn: Turn) -> Plan:
     return reply(200, document) if turn.generates and status_of(plan) == 404 else plan
 
@@ -202,6 +207,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _as(lambda error: {"detail": f"{error['message']} {error.get('param')}"}),
         "S-REFUSE-03",
     ),
+    mutant("error-is-a-text", "The error of a refusal is a text.", refusals(_told), "S-REFUSE-22"),
     mutant("empty-message", "Refusals have an empty message.", _message(""), "S-REFUSE-04"),
     mutant("no-body", "Refusals have no body.", refusals(_empty_body), "S-REFUSE-03"),
     mutant("refusals-in-plain-text", "Refusals are called text/plain.", _text_plain, "S-REFUSE-05"),
@@ -218,7 +224,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "crashes-on-no-json",
         "A body that is no JSON is a 500.",
         when(lambda t: t.generates and not t.body, lambda t: oops(500)),
-        "S-REFUSE-08",
+        "S-REFUSE-07",
     ),
     mutant(
         "no-messages-needed",
@@ -273,8 +279,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "crashes-on-types",
         "max_tokens of a wrong type is a 500.",
         when(lambda t: t.generates and isinstance(t.body.get("max_tokens"), (str, list, dict)), lambda t: oops(500)),
-        "S-REFUSE-10",
-        tries=3.0,
+        "S-REFUSE-07",
     ),
     mutant("clips", "Values out of range are clipped in silence.", _clipped, "S-REFUSE-11", tries=3.0),
     mutant(
@@ -329,8 +334,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "crashes-on-bad-utf8",
         "A body that is no UTF-8 is a 500.",
         when(_no_utf8, lambda t: oops(500)),
-        "S-REFUSE-08",
-        tries=2.0,
+        "S-REFUSE-07",
     ),
     mutant("any-method", "GET and PUT of a generating path are 200.", _any_method, "S-REFUSE-16", tries=3.0),
     mutant(
