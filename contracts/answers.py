@@ -54,6 +54,8 @@ def answer(exchange: Exchange) -> dict[str, Any]:
     ok(exchange)
     document = exchange.document
     if exchange.is_stream or not isinstance(document, dict):
+        if exchange.call.streams and not exchange.says_stream:
+            raise Unjudged("a stream was asked for, and this is none (S-FRAME-01 judges that)")
         raise Unjudged("the answer is no JSON object (S-FRAME-08 judges that)")
     return document
 

@@ -7,6 +7,7 @@ a parameter that is accepted and ignored is a broken law, not a missing capabili
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,12 @@ GAUGE = re.compile(
     re.MULTILINE,
 )
 
+COLD: tuple[Any, ...] = (0.001, ...)
+"""What is asked for where temperature 0 is refused: the coldest that is no zero, then none."""
+REFUSED = (400, 422)
+CLOCK = 1.1
+"""Seconds after which a text that tells the time is another."""
+pause = time.sleep
 EMBEDDINGS = "/v1/embeddings"
 TOOL: dict[str, Any] = {
     "type": "function",
@@ -71,6 +78,33 @@ def _ask(chat: bool, **extra: Any) -> Callable[[Target], tuple[bool, str]]:
     return asks
 
 
+def _answers(chat: bool) -> Callable[[Target], tuple[bool, str]]:
+    """Whether a plain request is answered; where temperature 0 is refused, with what the target takes instead of it.
+
+    One refused value must not leave a whole server unjudged. What is taken instead is noted for all further requests.
+    """
+
+    def asks(target: Target) -> tuple[bool, str]:
+        first = target.send(ask(target, "Say hello", chat=chat))
+        has, evidence = _said(first)
+        if first.status not in REFUSED:
+            return has, evidence
+        for instead in COLD:
+            call = ask(target, "Say hello", chat=chat, temperature=instead)
+            if target.send(call).status == 200:
+                target.notes["temperature"] = instead
+                return True, f"{evidence} with temperature 0, and 200 {_with(instead)} (S-LIMIT-12 judges that)"
+        if target.send(call.with_(max_tokens=...)).status == 200:
+            return False, f"{evidence}, and 200 without max_tokens: no answer can be kept short"
+        return False, evidence
+
+    return asks
+
+
+def _with(temperature: object) -> str:
+    return "without one" if temperature is ... else f"with {temperature}"
+
+
 def _either(**extra: Any) -> Callable[[Target], tuple[bool, str]]:
     """Accepted by every generating endpoint that there is."""
 
@@ -92,11 +126,19 @@ def _generate(target: Target) -> tuple[bool, str]:
 
 
 def _repeatable(target: Target) -> tuple[bool, str]:
-    """At temperature 0 the same request gives the same text four times, for two different prompts."""
+    """At temperature 0 the same request gives the same text four times, for two different prompts.
+
+    A text with digits in it is asked for once more when the second has changed: some fakes tell the time.
+    """
+    if target.notes.get("temperature", 0) is ...:
+        return False, "no temperature can be asked for"
     for chat in endpoints(target):
         for text in ("Say hello", "Count to ten:"):
             call = ask(target, text, chat=chat, max_tokens=12)
             said = {read(target.send(call)).text for _ in range(4)}
+            if len(said) == 1 and any(map(str.isdigit, *said)):
+                pause(CLOCK)
+                said.add(read(target.send(call)).text)
             if len(said) > 1:
                 return False, f"temperature 0 gave {len(said)} different texts for {text!r}"
     return True, "temperature 0 gave the same text each time"
@@ -294,8 +336,8 @@ def _websocket(target: Target) -> tuple[bool, str]:
 
 
 PROBES: dict[str, Callable[[Target], tuple[bool, str]]] = {
-    "chat": _ask(True),
-    "completions": _ask(False),
+    "chat": _answers(True),
+    "completions": _answers(False),
     "generate": _generate,
     "stream": _either(stream=True),
     "stream_usage": _either(stream=True, stream_options={"include_usage": True}),

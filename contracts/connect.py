@@ -129,7 +129,7 @@ def usual(target: Target) -> float:
 
 def _plain(model: str, path: str) -> Call:
     asked = {"messages": [{"role": "user", "content": "Say hello"}]} if "chat" in path else {"prompt": "Say hello"}
-    return post(path, {"model": model, **asked, "max_tokens": 4, "temperature": 0})
+    return post(path, {"model": model, **asked, "max_tokens": 4})
 
 
 def _first_model(target: Target) -> str:

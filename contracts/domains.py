@@ -51,6 +51,7 @@ class AnyTarget(Protocol):
 
     model: str
     log: Any
+    notes: dict[str, Any]
 
     def can(self, capability: str) -> tuple[bool, str]: ...
 
@@ -73,10 +74,15 @@ def texts(min_size: int = 1, max_size: int = 24) -> st.SearchStrategy[str]:
 
 
 def ask(target: AnyTarget, text: str, *, chat: bool, **extra: Any) -> Call:
-    """A plain request for `text`: temperature 0, a few tokens; `...` leaves a key out."""
+    """A plain request for `text`: temperature 0, a few tokens; `...` leaves a key out.
+
+    Where the target refuses temperature 0 (S-LIMIT-12 tells it), its probe noted what it takes instead: a small one, or
+    none at all.
+    """
+    coldest = target.notes.get("temperature", 0)
     body: dict[str, Any] = {"model": target.model}
     body |= {"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}
-    body |= {"max_tokens": 8, "temperature": 0, **extra}
+    body |= {"max_tokens": 8, "temperature": coldest, **extra}
     return post(CHAT if chat else TEXT, {k: v for k, v in body.items() if v is not ...})
 
 

@@ -30,7 +30,7 @@ def a_stream_is_an_event_stream(target: Target, call: Call) -> None:
     A client chooses its reader by this field; JSON in answer to stream=true leaves the caller with no event at all.
     """
     exchange = ok(target.send(call))
-    expect(exchange.is_stream, "Content-Type: text/event-stream", exchange.response.field("content-type"))
+    expect(exchange.says_stream, "Content-Type: text/event-stream", exchange.response.field("content-type"))
 
 
 @law("S-FRAME-02", over=STREAMS, source=STREAMING)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from contracts.answers import Reading, read
+from contracts.answers import Reading, ok, read
 from contracts.domains import CALLS, CHATS, PROMPTS, STREAMS, WHOLE, Domain
 from contracts.exchange import Call
 from contracts.law import NotRecorded, Unjudged, Unsupported, Vacuous, expect, law
@@ -205,5 +205,6 @@ def segments_do_not_count(target: Target, case: tuple[Call, list[int]]) -> None:
 def a_query_string_changes_nothing(target: Target, call: Call) -> None:
     """Parameters belong in the body: an unknown query string is ignored or refused, never obeyed."""
     other = replace(call, path=f"{call.path}?max_tokens=1&stream={'false' if call.streams else 'true'}")
+    ok(target.send(call))
     accepted(target, other)
     same(target, call, other, "with a query string")

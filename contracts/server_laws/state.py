@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 from contracts.answers import documents, read
 from contracts.bad import BODIES
 from contracts.domains import CHAT, TEXT, Domain, ask, endpoints
-from contracts.exchange import JSON, Call, get
-from contracts.law import expect, law
-from contracts.server_laws.health import still_serves
+from contracts.exchange import JSON, Call, Exchange, get
+from contracts.law import Breach, Unjudged, Unsupported, expect, law
+from contracts.server_laws.health import large, still_serves
+from contracts.server_laws.heard import Heard, heard
+from contracts.server_laws.leaking import Marked, leaves_something
 from contracts.server_laws.same import steady
 from contracts.target import Target
 from contracts.wire import OpenStream
 
 Verb: TypeAlias = Literal["send", "open", "read", "finish", "abandon", "bad", "big", "models"]
 VERBS: tuple[Verb, ...] = ("send", "open", "open", "read", "finish", "abandon", "bad", "big", "models")
+
+LASTING = 32
+"""Tokens of a stream: at eight it would be over before anyone could leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +36,21 @@ class Step:
 
 @dataclass(slots=True)
 class World:
-    """What the judge remembers while a history runs: open streams, ids seen, texts by prompt."""
+    """What the judge remembers while a history runs: open streams, ids seen, texts by prompt, whole and streamed; and
+    the status of a large request when nothing else went on."""
 
     target: Target
     open: list[OpenStream] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     texts: dict[int, Any] = field(default_factory=dict)
+    streamed: dict[tuple[str, str, str], Heard] = field(default_factory=dict)
+    big: int = 200
 
     def call(self, which: int, stream: bool) -> Call:
-        """One of three prompts, always the same for the same number."""
+        """One of three prompts, always the same for the same number; a stream lasts, so that it can be left."""
         kinds = endpoints(self.target)
-        extra: dict[str, Any] = {"stream": True} if stream else {}
-        return ask(self.target, f"Say {which % 3}", chat=kinds[which % len(kinds)], max_tokens=8, **extra)
+        extra: dict[str, Any] = {"stream": True, "max_tokens": LASTING} if stream else {"max_tokens": 8}
+        return ask(self.target, f"Say {which % 3}", chat=kinds[which % len(kinds)], **extra)
 
     def stream(self, which: int) -> OpenStream | None:
         """One of the open streams."""
@@ -52,6 +60,33 @@ class World:
         """No id comes twice."""
         expect(str(said) not in self.ids, "an id that was not seen before", said)
         self.ids.add(str(said))
+
+    def ended(self, exchange: Exchange) -> None:
+        """A stream that was read to its end is one answer, and says what the same stream said before."""
+        said = ids_of(exchange)
+        if len(said) != 1 and len(ids_of(self.target.send(exchange.call))) != 1:
+            raise Unjudged("ids change within a stream (S-STREAM-01 judges that)")
+        expect(len(said) == 1, "one id in the stream", sorted(said))
+        self.fresh(said.pop())
+        if not (self.target.can("det")[0] and self.target.can("load")[0]):
+            return
+        now = heard(exchange)
+        before = self.streamed.setdefault(exchange.call.key(), now)
+        if now == before:
+            return
+        usual = {heard(self.target.send(exchange.call)) for _ in range(3)}
+        if len(usual) > 1 or not usual & {now, before}:
+            raise Unsupported("temperature 0 is not deterministic: the same stream gave several texts")
+        try:
+            leaves_something(self.target, Marked(exchange.call.is_chat, True, 10_000))
+        except Breach:
+            raise Unjudged("a stream has what another left (S-ALONE-06 judges that)") from None
+        expect(False, f"the same stream as before: {before}", now)
+
+
+def ids_of(exchange: Exchange) -> set[str]:
+    """The ids in a stream."""
+    return {str(document.get("id")) for document in documents(exchange)}
 
 
 def take(world: World, step: Step) -> None:
@@ -78,9 +113,7 @@ def take(world: World, step: Step) -> None:
             stream.close()
             expect(exchange.status == 200, "status 200", exchange.status)
             expect(exchange.response.complete, "a whole stream", exchange.ended)
-            said = {str(document.get("id")) for document in documents(exchange)}
-            expect(len(said) == 1, "one id in the stream", sorted(said))
-            world.fresh(said.pop())
+            world.ended(exchange)
         case "abandon" if stream is not None:
             world.open.remove(stream)
             stream.close(abruptly=step.which % 2 == 0)
@@ -93,9 +126,9 @@ def take(world: World, step: Step) -> None:
             status = target.send(call).status
             expect(status == before, f"status {before} for {what}, as the first time", status)
         case "big":
-            big = ask(target, "word " * 20_000, chat=endpoints(target)[0], max_tokens=1)
-            status = target.send(big).status
-            expect(status < 500, "200 or a 4xx for a big request", status)
+            if world.big < 500:
+                status = target.send(large(target)).status
+                expect(status < 500, "200 or a 4xx for a big request", status)
         case "models" if target.can("models")[0]:
             expect(target.send(get("/v1/models")).status < 500, "no 5xx for the list of models", "a 5xx")
         case _:
@@ -115,11 +148,16 @@ def no_history_leaves_a_trace(target: Target, history: list[Step]) -> None:
     """After any history of good, bad, streamed, half read and abandoned requests all laws of the single request hold.
 
     During it: good requests are 200 and say what they said before, streams that are read to the end are whole and of
-    one id, bad ones are 4xx, no id comes twice. After it a request is served in time. What is never listed (S-MODEL-01
-    judges that) is not listed in a history either.
+    one id, and say what they said before, bad ones are 4xx, no id comes twice. After it a request is served in time.
+    What is never listed (S-MODEL-01 judges that) is not listed in a history either, and a large request that is a 5xx
+    without any history (S-HEALTH-09 judges that) is not sent.
     """
     target.can("models")  # asked before the history, not in it
     world = World(target)
+    if any(step.verb == "big" for step in history):
+        if "big" not in target.notes:
+            target.notes["big"] = target.send(large(target)).status
+        world.big = target.notes["big"]
     try:
         for step in history:
             take(world, step)

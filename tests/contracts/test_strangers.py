@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from stranger import Stranger, serving
-from wrong_servers import WRONG, Mixes, Rude, Sulks
+from wrong_servers import WRONG, Mixes, OneQueue, Rude, Sulks
 
 from contracts.connect import connect
 from contracts.judge import Effort, judge
@@ -31,7 +31,9 @@ def test_the_right_stranger_is_not_blamed() -> None:
 
 def timed(kind: type[Stranger], broken: str) -> Any:
     """Slow where a server must be watched for a while before its defect shows."""
-    return pytest.param(kind, broken, marks=[pytest.mark.slow] if kind in (Mixes, Rude, Sulks) else [])
+    return pytest.param(
+        kind, broken, marks=[pytest.mark.slow] if issubclass(kind, (Mixes, OneQueue, Rude, Sulks)) else []
+    )
 
 
 @pytest.mark.parametrize(

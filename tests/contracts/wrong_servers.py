@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import queue
 import random
+import threading
 import time
 from typing import Any
 
@@ -230,6 +232,42 @@ class Sulks(Stranger):
         super().generate({**body, "max_tokens": 1} if sulks else body, text, chat)
 
 
+class OneQueue(Stranger):
+    """All streams are read from one queue of tokens; what was made for a caller who has gone stays in it."""
+
+    made: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def make(self, documents: list[dict[str, Any]]) -> None:
+        """Tokens come one after the other, whether anyone reads them or not."""
+        for document in (*documents, None):
+            time.sleep(random.uniform(0.001, 0.01))
+            self.made.put(document)
+
+    def stream(self, documents: list[dict[str, Any]]) -> None:
+        threading.Thread(target=self.make, args=(documents,), daemon=True).start()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        head = {name: documents[0][name] for name in ("id", "created", "model", "object")}
+        try:
+            while (document := self.made.get(timeout=5)) is not None:
+                event = f"data: {json.dumps({**document, **head})}\n\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self.wfile.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        except (OSError, queue.Empty):
+            self.close_connection = True
+
+
+class OneQueueOfEchoes(OneQueue):
+    """The same, where each answer repeats its question."""
+
+    made: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def tokens(self, body: dict[str, Any], text: str) -> list[str]:
+        return [f"{word} " for word in text.split()]
+
+
 WRONG: tuple[tuple[type[Stranger], str], ...] = (
     (NoDone, "S-FRAME-03"),
     (TwoDones, "S-FRAME-03"),
@@ -253,6 +291,8 @@ WRONG: tuple[tuple[type[Stranger], str], ...] = (
     (EchoesKeys, "S-SECURE-02"),
     (Injects, "S-SECURE-06"),
     (Mixes, "S-ALONE-01"),
+    (OneQueue, "S-ALONE-06"),
+    (OneQueueOfEchoes, "S-ALONE-07"),
     (Rude, "S-HEALTH-02"),
     (Forgetful, "S-SAME-10"),
     (Sulks, "S-STATE-02"),
