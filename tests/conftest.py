@@ -17,7 +17,7 @@ pytest_plugins = ["pytester"]
 QUICK = "not slow"
 
 settings.register_profile("default", deadline=None, max_examples=50)
-settings.register_profile("quick", deadline=None, max_examples=15)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.register_profile("thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 
