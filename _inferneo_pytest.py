@@ -95,8 +95,10 @@ def _told(item: pytest.Item, session: Session, explained: bool = True) -> str:
     problems were told before.
     """
     told = [_part("the session cannot be described", lambda: session.describe(explained))]
+    told.append(_part("nothing is known of the default session", lambda: _astray(item)))
     if not session.journal:
-        return "\n".join([*told, _part("the session does not answer", lambda: _nothing_came(session))])
+        told.append(_part("the session does not answer", lambda: _nothing_came(session)))
+        return "\n".join(filter(None, told))
     told.append(_part("the verdicts cannot be told", lambda: _beside_the_replay(session)))
     told.append(_part("there is no replay", lambda: f"replay: {_command(_write_bundle(item, session))}"))
     return "\n".join(filter(None, told))
@@ -117,6 +119,21 @@ def _beside_the_replay(session: Session) -> str:
     return (
         "the replay sends the requests to the fake server again; the verdict is on your client, which is no part of it"
     )
+
+
+def _astray(item: pytest.Item) -> str:
+    """The requests of this test's time that came to no test's session, as where the URL's prefix was forgotten."""
+    server, before = item._inferneo_before  # type: ignore[attr-defined]  # the fixture has put it there
+    came = [one for one in server.session().journal if one.number > before]
+    if not came:
+        return ""
+    from mockserver.count import counted
+
+    first = came[0]
+    many = f"{counted(len(came), 'request')} came to the default session"
+    whose = "its" if len(came) == 1 else "their"
+    told = f"{first.request.method} {first.request.path}, answered {first.status}"
+    return f"{many} (no /@NAME in {whose} URL): {told}"
 
 
 def _nothing_came(session: Session) -> str:
@@ -237,6 +254,7 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
     """
     settings = _settings(request)
     session = _new_session(_inferneo_server, settings)
+    request.node._inferneo_before = (_inferneo_server, _inferneo_server.run(lambda: _inferneo_server.core("").requests))
     request.node._inferneo_session = session
     yield session
     problems = session.problems() if settings.get("strict") is not False else []

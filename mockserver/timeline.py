@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mockserver.plan import Body, Close, End, Head, Plan, Raw, Repeat, Stall, Wait
+from mockserver.sentence import error_sentence
 
 SHOWN = 60
 """Characters shown of one piece."""
 
 TELLING = ('"delta":', '"message":', '"text":', '"embedding":', '"usage":')
 """Where a document begins to say what it is for; before stand ids and names."""
+
+REFUSING = ('{"error"', '{"detail"', '{"message"', '{"object":"error"')
+"""How the document of an error begins: its sentence is told whole, for at its end stands what would be right."""
 
 LINES = 40
 """Lines shown of one plan: the first, and the last five."""
@@ -60,6 +64,8 @@ def _shown(data: bytes) -> str:
     text = data.decode("utf-8", "backslashreplace").replace("\r", "\\r").replace("\n", "\\n")
     if len(text) <= SHOWN:
         return text
+    if text.startswith(REFUSING) and (sentence := error_sentence(data)):
+        return f"error: {sentence}"
     told = min((place for place in map(text.find, TELLING) if place > 0), default=0)
     if told <= SHOWN // 2:
         return text[: SHOWN - 3] + "..."

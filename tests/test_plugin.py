@@ -650,3 +650,36 @@ def test_a_bad_setting_of_the_marker_is_one_line(pytester: pytest.Pytester) -> N
     assert "inferneo_mock.on().named(3)" in shown
     assert "site-packages" not in shown
     assert "dataclasses.py" not in shown
+
+
+@pytest.mark.slow
+def test_a_forgotten_prefix_is_told(pytester: pytest.Pytester) -> None:
+    """Requests of the test's own time that came to the default session; those of a test before are not told."""
+    result = run(
+        pytester,
+        """
+        import urllib.request
+        from mockserver import chat
+
+        def get(session, times):
+            for _ in range(times):
+                urllib.request.urlopen(session.url.split("/@")[0] + "/health").close()
+
+        def test_before(inferneo_mock):
+            get(inferneo_mock, 3)
+
+        def test_once(inferneo_mock):
+            inferneo_mock.on(chat()).reply("x")
+            get(inferneo_mock, 1)
+
+        def test_twice(inferneo_mock):
+            get(inferneo_mock, 2)
+            assert not inferneo_mock
+        """,
+    )
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    told = [line for line in result.outlines if "default session" in line]
+    assert told == [
+        "1 request came to the default session (no /@NAME in its URL): GET /health, answered 200",
+        "2 requests came to the default session (no /@NAME in their URL): GET /health, answered 200",
+    ]

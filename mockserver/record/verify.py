@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockserver.count import counted
+from mockserver.plan import Head
 from mockserver.record.hints import held_back, idle_faults
 from mockserver.record.journal import Exchange
 from mockserver.record.objection import objections
@@ -29,6 +30,9 @@ NEAR = 3
 
 SHOWN = 20
 """Exchanges shown in the message of a failing test."""
+
+TELLING = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry", b"location"})
+"""Header fields of an answer that say what a client is to do next."""
 
 STEPS = 8
 """Lines shown of what was sent in one exchange."""
@@ -129,8 +133,9 @@ def describe(core: SessionCore, explained: bool = True) -> str:
     for exchange in journal[-SHOWN:]:
         request = exchange.request
         lines.append(
-            f"  {exchange.number}. {request.method} {request.path} on connection {request.connection}: "
-            f"{_outcome(exchange)}, {counted(exchange.sent_bytes, 'byte')}, "
+            f"  {exchange.number}. {request.method} {request.path} on connection {request.connection} "
+            f"at {exchange.started - journal[0].started:.3f} s: {_outcome(exchange)}{_asked_of_the_client(exchange)}, "
+            f"{counted(exchange.sent_bytes, 'byte')}, "
             f"ended {exchange.ended} after {exchange.seconds:.3f} s"
         )
         if exchange.decision.explanation is not None:
@@ -152,6 +157,13 @@ def _outcome(exchange: Exchange) -> str:
     by = f"rule {exchange.rule!r}" if exchange.rule is not None else "no rule"
     kinds = ", ".join(fault.kind for fault in exchange.faults)
     return f"{exchange.status} by {by}{f', faults {kinds}' if kinds else ''}"
+
+
+def _asked_of_the_client(exchange: Exchange) -> str:
+    """The header fields of the answer that say what a client is to do next."""
+    head = next((step for step in exchange.plan.steps if isinstance(step, Head) and step.status >= 200), None)
+    fields = [] if head is None else [(name.lower(), value) for name, value in head.headers]
+    return "".join(f", {name.decode()}: {value.decode('latin-1')}" for name, value in fields if name in TELLING)
 
 
 def _beneath(brain: ScriptBrain, exchange: Exchange) -> list[str]:

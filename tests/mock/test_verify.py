@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -192,3 +193,23 @@ def test_what_is_marked_unsafe_is_not_asked_about(server: MockServer) -> None:
         assert send(session, b"no") == 200
         assert session.problems() == []
         assert session.script.to_json() == parse_script(session.script.to_json()).to_json()
+
+
+def test_a_report_tells_when_each_request_came_and_what_the_client_was_told_to_do(session: Session) -> None:
+    """From the first request on, so a Retry-After that is not kept is seen."""
+    session.on(chat()).fail(status(429, retry_after=7), times=1).reply("x")
+    assert (ask(session, "a"), ask(session, "b")) == (429, 200)
+    first, second = (one for one in session.describe().splitlines() if " on connection " in one)
+    assert re.match(
+        r"  1\. POST .* on connection \d+ at 0\.000 s: 429 by .*, faults status, retry-after: 7, \d+ b", first
+    )
+    assert re.match(r"  2\. POST .* on connection \d+ at \d+\.\d{3} s: 200 by rule 'rules\[0\]', \d+ bytes", second)
+    later = session.journal[1].started - session.journal[0].started
+    assert f" at {later:.3f} s:" in second
+
+
+def test_a_refusal_is_told_to_its_useful_end(server: MockServer) -> None:
+    """Which models there are stands behind the one that there is not."""
+    session = server.new_session()
+    assert ask(session, "hello") == 404
+    assert "error: The model 'm' does not exist; served: meta-llama/Llama-2-7b-chat-hf, " in session.describe()
