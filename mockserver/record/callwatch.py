@@ -182,12 +182,12 @@ class CallWatch:
         self.over = True
 
     def _leave(self, error: BaseException | None) -> None:
-        """Note an error that leaves the block; an assertion of the test's own, or its skip, is none of the client's."""
+        """Note an error that leaves the block, but for what is the test's own: an assertion, a skip, a mistake."""
         if error is None:
             return
-        if not isinstance(error, Exception) and type(error).__module__.startswith("_pytest"):
+        if any(kind.__module__.startswith("_pytest") for kind in type(error).__mro__):
             self.judged = True
-        elif not (isinstance(error, AssertionError) and self._told):
+        elif not (isinstance(error, CallError) or (isinstance(error, AssertionError) and self._told)):
             self.raised(error)
             self._left = True
 

@@ -83,7 +83,7 @@ class Case:
 
     @property
     def ending(self) -> str:
-        """How the last attempt ended, as the end of a sentence."""
+        """How the last attempt, which was no answer, ended; the end of a sentence."""
         last = self.last
         if last.status is None:
             return "ended before a status line"
@@ -92,8 +92,6 @@ class Case:
         if last.error:
             return f"carried an error event at event {error_at(last)} ({last.error[:60]})"
         how = {"rst": "with a reset", "fin": "with a close", "end": "in order", "stall": "in silence"}
-        if last.whole:
-            return "was whole"
         return f"ended {how.get(self.exchange.ended, self.exchange.ended)} before it was whole"
 
 
@@ -130,8 +128,12 @@ def _document(text: str) -> object:
 
 def wire_text(exchange: Exchange) -> str:
     """What came of the body, as it stood on the wire: a part of a document has no other text."""
-    data = bytearray()
-    for step in flat(lower(exchange.plan, method=exchange.request.method, date=b"x" * 29).steps):
+    data, request = bytearray(), exchange.request
+    alive = (request.header(b"connection") or b"").lower() != b"close"
+    lowered = lower(
+        exchange.plan, method=request.method, http_version=request.http_version, keep_alive=alive, date=b"x" * 29
+    )
+    for step in flat(lowered.steps):
         if isinstance(step, Raw):
             data += step.data
         if len(data) >= min(exchange.sent_bytes, LIMIT):

@@ -253,8 +253,8 @@ class Session:
         return watch
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """The verdicts on the calls that are over, asked for or not."""
-        return tuple(watch.peek() for watch in self._watches if watch.over)
+        """The verdicts on the calls that are over; who asks for them has judged all of these."""
+        return tuple(watch.verdict() for watch in self._watches if watch.over)
 
     def assert_called(self, match: Matcher | dict[str, Any] | None = None, times: int | None = None) -> list[Exchange]:
         """`times` requests that `match` matches have come (None: at least one). The error shows the near misses."""

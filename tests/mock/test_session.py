@@ -18,6 +18,7 @@ import pytest
 
 from mockserver import MockServer, Session, chat, cut, stall, status
 from mockserver.errors import CallError
+from mockserver.record.callwatch import CallWatch
 from mockserver.record.watches import told
 from mockserver.request import Request
 from mockserver.scripting.dynamic import Asked
@@ -248,8 +249,22 @@ def test_what_is_awaited_is_for_arun_and_what_is_not_for_run(session: Session) -
     async def stream() -> Any:
         yield "a"
 
+    async def broken() -> Any:
+        yield "a"
+        raise ValueError("cut")
+
+    class Waiting:
+        def __await__(self) -> Any:
+            return iter(())
+
     async def main() -> None:
+        with pytest.raises(ValueError, match="cut"):
+            async with session.call("broken", judge=False) as call:
+                [one async for one in call.awatch(broken())]
+        assert isinstance(call.saw.error, ValueError)
         async with session.call("async", judge=False) as call:
+            with pytest.raises(CallError, match=r"^Waiting has to be awaited"):
+                call.run(Waiting)
             with pytest.raises(CallError, match=r"^ask has to be awaited: use await call.arun\(ask, ...\)$"):
                 call.run(ask)
             with pytest.raises(CallError, match=r"^len cannot be awaited: use call.run\(len, ...\)$"):
@@ -315,16 +330,24 @@ def test_a_call_that_nobody_judged_is_a_problem(session: Session) -> None:
         call.run(careless)
     with session.call("silent") as call:
         careless()
-    with pytest.raises(pytest.skip.Exception), session.call("skipped"):
+
+    def skips(call: CallWatch) -> None:
+        call.run(careless)
         pytest.skip("not here")
+
+    with pytest.raises(pytest.skip.Exception), session.call("skipped") as call:
+        skips(call)
     assert session.problems() == []
     with session.call("summary") as call:
         call.run(careless)
     (problem,) = session.problems()
+    assert session.problems() == [problem]
     assert problem.startswith("nobody asked for the verdict on call 'summary', 1 attempt: not ok\n  truncated-accepted")
     assert "say `assert call.verdict()` behind the block" in problem
     assert "verdict on call 'summary'" in session.describe()
     assert "verdict on call 'summary'" not in session.describe(explained=False)
+    assert session.verdicts()[-1].ids == ("truncated-accepted",)
+    assert session.problems() == []
 
 
 def test_an_assertion_of_the_test_is_no_error_of_the_client(session: Session) -> None:
@@ -333,6 +356,9 @@ def test_an_assertion_of_the_test_is_no_error_of_the_client(session: Session) ->
     with pytest.raises(AssertionError), session.call() as call:
         assert call.run(post, session.url) is None
     assert call.saw.answered
+    with pytest.raises(CallError), session.call() as call:
+        call.run("x")  # type: ignore[arg-type] # it is the mistake
+    assert not call.saw.told
 
 
 def test_one_call_that_cannot_be_told_does_not_hide_the_others(session: Session) -> None:

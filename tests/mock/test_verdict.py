@@ -222,6 +222,16 @@ def test_who_leaves_in_silence_before_the_first_token_need_not_ask_again() -> No
     assert verdict([Try((cut(after_bytes=0, how="fin"),), streamed=True, seconds=5.0)], error()) == ("gave-up",)
 
 
+def test_a_lost_connection_and_what_the_server_says_of_retries_count() -> None:
+    """Before the first byte a client asks again; `x-should-retry: false` is obeyed."""
+    lost = [Try((cut(after_bytes=0),), sent=0)]
+    assert verdict(lost, error()) == ("gave-up",)
+    assert "it ended before a status line" in told(lost, error())
+    never = (status(503, headers={"x-should-retry": "false"}),)
+    assert verdict([Try(never), Try(at=0.6)], value()) == ("retried-permanent",)
+    assert verdict([Try(never)], error()) == ()
+
+
 def test_what_is_expected_can_be_said() -> None:
     """Patience, retries and the size of a storm are arguments."""
     assert verdict([Try(DOWN)], error(), retries=0) == ()
