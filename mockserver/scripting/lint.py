@@ -22,6 +22,7 @@ from mockserver.scripting.match import AllOf, AnyOf, Match, Matcher, Not, part_o
 from mockserver.scripting.paths import is_known, known_paths
 from mockserver.scripting.rule import Rule
 from mockserver.scripting.script import Script, parse_script
+from mockserver.scripting.slips import missed_places, slips
 from mockserver.settings import dump_object
 from mockserver.suggest import did_you_mean
 
@@ -59,7 +60,8 @@ def lint_text(data: bytes, name: str = "") -> list[Remark]:
         return [Remark(error.path, error.message, error.place) for error in wrong]
     script = read_yaml(data, parse_script, name)
     if script == Script():
-        return [Remark("$", "an empty script: it has no rules and changes nothing", Place(1, 1, name))]
+        empty = "an empty script: it has no rules and changes nothing"
+        return [Remark("$", empty, Place(1, 1, name), warning=True)]  # `serve` takes it
     places = places_of(data, name)
     return [dataclasses.replace(one, place=places(one.path)) for one in lint(script)]
 
@@ -71,6 +73,8 @@ def lint(script: Script) -> list[Remark]:
         path = f"$.rules[{number}]"
         found += _contradictions(rule.matcher, f"{path}.match")
         found += _unknown_paths(rule.matcher, f"{path}.match", script.profile)
+        found += _slips(rule.matcher, f"{path}.match")
+        found += [Remark(f"{path}.{place}", told, warning=True) for place, told in missed_places(rule)]
         found += _replies(rule, path, rule.unsafe or script.unsafe)
         found += _unused(rule, path)
     return sorted(found, key=lambda one: _position(one.path))
@@ -186,6 +190,13 @@ def _unknown_paths(matcher: Matcher, path: str, profile: str | None) -> Iterator
             where = f"{path}.path" if one is matcher else path
             near = did_you_mean(one.path, known) or f"; known: {', '.join(known)}"
             yield Remark(where, f"no profile has the path {one.path!r}{near}", warning=True)
+
+
+def _slips(matcher: Matcher, path: str) -> Iterator[Remark]:
+    """What is odd in a match; in one of several matches nobody can say where it stands."""
+    for one in _matches(matcher):
+        for key, told in slips(one):
+            yield Remark(f"{path}.{key}" if one is matcher else path, told, warning=True)
 
 
 def _names(script: Script) -> Iterator[Remark]:

@@ -145,7 +145,7 @@ def _note_places(
 
 
 def places_of(data: bytes, name: str = "") -> Callable[[str], Place | None]:
-    """Where each path of a document that can be read begins, or the nearest part above it."""
+    """Where each path of a script that can be read begins, or the nearest part above it; a list is its rules."""
     loader = _Loader(data)
     try:
         node = loader.get_single_node()
@@ -153,7 +153,8 @@ def places_of(data: bytes, name: str = "") -> Callable[[str], Place | None]:
         loader.dispose()
     places = {"$": Place(1, 1, name)}
     if node is not None:
-        _note_places(node, "$", places, name, set())
+        root = "$.rules" if isinstance(node, yaml.SequenceNode) else "$"
+        _note_places(node, root, places, name, set())
     return lambda path: _nearest(path, places)
 
 

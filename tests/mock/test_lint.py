@@ -15,6 +15,7 @@ from mockserver.scripting.lint import covers, lint, lint_text
 from mockserver.scripting.match import AnyOf, Match, Not
 from mockserver.scripting.mistakes import LIMIT, mistakes, parts_of
 from mockserver.scripting.script import parse_script, script_schema
+from mockserver.scripting.slips import METHODS
 
 CHAT = "/v1/chat/completions"
 
@@ -130,6 +131,83 @@ def test_paths_are_read_as_they_are_written() -> None:
     assert len(mistakes({f"k{number}": 1 for number in range(2 * LIMIT)}, parse_script)) == LIMIT
 
 
+EMPTY = "an empty script: it has no rules and changes nothing"
+
+
+def told(text: str) -> list[str]:
+    return [str(one) for one in lint_text(text.encode(), "f")]
+
+
+@pytest.mark.parametrize(
+    ("match", "column", "words"),
+    [
+        ("method: psot", 12, "no client sends the method 'PSOT'; did you mean 'POST'?"),
+        ("method: BREW", 12, f"no client sends the method 'BREW'; known: {', '.join(METHODS)}"),
+        (
+            "header: {Authorisation: x}",
+            12,
+            "the header 'Authorisation' is like 'authorization', which clients send; did you mean 'authorization'?",
+        ),
+        ("path: v1/chat/completions", 12, "no profile has the path 'v1/chat/completions'; did you mean '/v1/chat/comp"),
+    ],
+)
+def test_a_slip_in_a_match_is_a_warning(match: str, column: int, words: str) -> None:
+    """It may be meant, and is most likely not."""
+    (said,) = told(f"- match: {{ {match} }}\n  reply: x\n")
+    key = match.split(":")[0]
+    assert said.startswith(f"f:1:{column}: $.rules[0].match.{key}: warning: {words}")
+
+
+def test_slips_are_found_in_every_part_of_a_match() -> None:
+    """And what is as clients send it, or like nothing that they send, is none."""
+    (said,) = lint(parse_script([{"match": {"any": [{"method": "gett"}, {"method": "get"}]}}]))
+    assert (said.path, said.warning) == ("$.rules[0].match", True)
+    for header in ("Authorization", "X-Api-Key", "x-tenant", "x-trace", "openai-beta"):
+        assert lint(parse_script([{"match": {"header": {header: True}}}])) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "faults", "words"),
+    [
+        (
+            "one two",
+            [{"kind": "cut", "at": "content[9]"}],
+            "'one two' has no place 'content[9]'; it has content[0] to [1]",
+        ),
+        (
+            "one",
+            [{"kind": "drop", "at": "content[1]"}],
+            "the reply 'one' has no place 'content[1]'; it has content[0],",
+        ),
+        (
+            "",
+            [{"kind": "drop", "at": "content[0]"}],
+            "the reply '' has no place 'content[0]'; it has no content at all",
+        ),
+        ("one two", [{"kind": "cut", "at": "content[1]"}], ""),
+        ("one two", [{"kind": "cut", "at": "finish"}], ""),
+        ("one two", [{"kind": "cut", "after_events": 9}], ""),
+        ("one two", [[]], ""),
+        ({"json": {}, "unsafe": True}, [{"kind": "cut", "at": "content[9]"}], ""),
+    ],
+)
+def test_a_place_that_the_text_does_not_have_is_a_warning(reply: object, faults: list[object], words: str) -> None:
+    """Where the fault is written, not when a request comes; the place is the fake's own."""
+    found = lint(parse_script([{"match": {"path": "/v1/chat/completions"}, "reply": reply, "faults": faults}]))
+    assert [(one.path, one.warning) for one in found] == ([("$.rules[0].faults[0][0].at", True)] if words else [])
+    assert words in "".join(one.message for one in found)
+
+
+def test_each_call_is_weighed_with_its_own_reply() -> None:
+    """The second fault list belongs to the second reply; a long text is shortened."""
+    rule = {"replies": ["a b c d", "a " * 40], "faults": [[{"kind": "cut", "at": "content[3]"}], ["cut"]]}
+    assert lint(parse_script([rule])) == []
+    rule["faults"][1] = [{"kind": "cut", "at": "content[99]"}]  # type: ignore[index]  # a list of lists
+    (said,) = lint(parse_script([rule]))
+    assert said.path == "$.rules[0].faults[1][0].at"
+    assert "a a..." in said.message
+
+
 def test_good_scripts_have_no_finding() -> None:
     """What is meant, and said to be, is not remarked on."""
     good = script(
@@ -140,7 +218,7 @@ def test_good_scripts_have_no_finding() -> None:
         on(~chat()).reply({"json": 1}),
     )
     assert [str(one) for one in lint(good)] == []
-    assert [one.message for one in lint_text(b"")] == ["an empty script: it has no rules and changes nothing"]
+    assert [(one.message, one.warning) for one in lint_text(b"")] == [(EMPTY, True)]
 
 
 def test_cover_is_never_guessed() -> None:
@@ -173,6 +251,12 @@ def test_the_command_says_it_with_its_exit_code(tmp_path: Path, capsys: pytest.C
     assert cli.main(["lint", str(good)]) == 0
     assert cli.main(["lint", str(good), str(bad)]) == 1
     assert capsys.readouterr().out.startswith(f"{bad}:3:5: $.rules[1]: never reached")
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("")
+    assert cli.main(["lint", str(empty)]) == 0
+    assert capsys.readouterr().out == f"{empty}:1:1: $: warning: {EMPTY}\n"
+    assert cli.main(["lint", "--strict", str(empty)]) == 1
+    capsys.readouterr()
     assert cli.main(["lint", "--json", str(bad)]) == 1
     assert json.loads(capsys.readouterr().out)["line"] == "3"
     with pytest.raises(SystemExit) as caught:
