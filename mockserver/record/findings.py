@@ -47,7 +47,7 @@ def unreported(case: Case) -> str:
 
 
 def no_request(case: Case) -> str:
-    """No request came, and no fault of a connection can have kept it away: the test has tested nothing."""
+    """The session was asked nothing, and no fault of a connection can have kept it: the test has tested nothing."""
     return ""  # a case has attempts; `judge` finds this before there is one
 
 
