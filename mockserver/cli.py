@@ -41,7 +41,8 @@ class Parser(argparse.ArgumentParser):
             if action.choices is not None and "invalid choice: " in message:
                 word = message.split("invalid choice: ", 1)[1].split("'")[1:2]
                 if word and f"argument {'/'.join(action.option_strings) or action.metavar}:" in message:
-                    message += did_you_mean(word[0], [str(choice) for choice in action.choices])
+                    choices = [str(choice) for choice in action.choices]
+                    message += _elsewhere(word[0], choices) or did_you_mean(word[0], choices)
         fail(f"{self.prog}: {message}; see {self.prog} --help")
 
     def chosen(self, command: str | None) -> Parser:
@@ -53,10 +54,22 @@ class Parser(argparse.ArgumentParser):
         return self
 
     def refuse(self, unread: Sequence[str]) -> NoReturn:
-        """What no option took, with a guess for a misspelt option."""
+        """What no option took, with a guess for a misspelt option, or one whose dashes were forgotten."""
+        options = _options(self)
         word = next((one.partition("=")[0] for one in unread if one.startswith("--")), "")
-        near = did_you_mean(word, _options(self)) if word else ""
+        near = did_you_mean(word, options) if word else f"; did you mean '--{unread[0]}'?"
+        if not word and f"--{unread[0]}" not in options:
+            near = ""
         self.error(f"unrecognized arguments: {' '.join(unread)}{near}")
+
+
+def _elsewhere(word: str, choices: Sequence[str]) -> str:
+    """A guess for what is no command, but an action of one."""
+    if "ctl" not in choices or word in choices:
+        return ""
+    from mockserver.commands.ctl import ACTIONS
+
+    return f"; did you mean 'ctl {word}'?" if word in ACTIONS else ""
 
 
 def _options(of: argparse.ArgumentParser) -> list[str]:

@@ -18,6 +18,8 @@ from typing import Any
 
 from mockserver.cli import environment
 from mockserver.errors import MockError
+from mockserver.faults.where import HOME
+from mockserver.suggest import did_you_mean
 
 URL, TOKEN = "INFERNEO_MOCK_URL", "INFERNEO_MOCK_TOKEN"
 
@@ -118,7 +120,16 @@ def _number_or_text(value: Any) -> Any:
 
 
 def _faults(options: argparse.Namespace) -> Any:
-    data = options.faults.encode() if options.faults.lstrip()[:1] in ("[", "{") else _read(options.faults)
+    given = options.faults
+    if given.lstrip()[:1] in ("[", "{"):
+        data = given.encode()
+    elif given == "-" or Path(given).exists():
+        data = _read(given)
+    elif given in HOME:
+        data = json.dumps(given).encode()
+    else:
+        near = did_you_mean(given, HOME)
+        raise DoorError(f"{given!r} is no JSON, no file, and no kind of fault (inferneo-mock faults){near}")
     return ask(options, "PUT", "/faults", data)
 
 
@@ -127,7 +138,7 @@ ACTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Any]]] = {
     "journal": ("what happened", _journal),
     "state": ("counters, unused rules and faults", lambda options: ask(options, "GET", "/state")),
     "explain": ("which rule a request gets, why, and what would be sent", _explain),
-    "faults": ("faults for every request, as JSON or a file", _faults),
+    "faults": ("faults for every request: JSON, a file, or a kind alone", _faults),
     "heal": ("no fault from now on", lambda options: ask(options, "POST", "/heal")),
     "seed": ("where chance comes from", lambda options: ask(options, "PUT", "/seed", str(options.seed).encode())),
     "clock": ("the session's own time: show, stop, set, advance", _clock),
@@ -183,7 +194,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     explain("--number", type=int, default=None, help="a request of the journal instead")
     explain("--file", default=None, help="a request as JSON instead: method, path, headers, body (- for stdin)")
     explain("--json", action="store_true", help="all of it as JSON")
-    made["faults"].add_argument("faults", metavar="JSON|FILE", help="a fault, or a list of them")
+    made["faults"].add_argument("faults", metavar="JSON|FILE|KIND", help="a fault, or a list of them")
     made["seed"].add_argument("seed", type=int)
     clock = made["clock"].add_mutually_exclusive_group().add_argument
     clock("--advance", dest="clock_advance", metavar="SECONDS", help="so many seconds pass at once")
@@ -200,4 +211,22 @@ def run(options: argparse.Namespace) -> int:
     """Ask, and print. Raises `DoorError`, `OSError`."""
     found = ACTIONS[options.action][1](options)
     print(found if isinstance(found, str) else json.dumps(found, indent=1, ensure_ascii=False))
+    if options.session and _only_asks(options) and _is_empty(ask(options, "GET", "/state")):
+        print(
+            f"inferneo-mock ctl: nothing was ever done to the session {options.session!r}: it has no rule, no fault "
+            "and no request; asking for it has made it, if it was not there",
+            file=sys.stderr,
+        )
     return 0
+
+
+def _only_asks(options: argparse.Namespace) -> bool:
+    """Whether the action changes nothing."""
+    if options.action == "script":
+        return options.put is None and options.add is None
+    return options.action in ("state", "explain") or (options.action == "journal" and not options.clear)
+
+
+def _is_empty(state: dict[str, Any]) -> bool:
+    """Whether a session is as it is made: without a word of a script of its own, and without a request."""
+    return not (state["requests"] or state["hits"] or state["unused_faults"] or state["faults_in_force"])

@@ -71,6 +71,11 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, capsys: pytest.Capture
                 "1",
             ): "serve: unrecognized arguments: --prot 1; did you mean '--port'?; see inferneo-mock s",
             ("ctl", "explain", "--txt=x"): "did you mean '--text'?",
+            ("ctl", "script", "put", "F"): "ctl: unrecognized arguments: put F; did you mean '--put'?; see",
+            ("ctl", "clock", "advance", "5"): "ctl: unrecognized arguments: advance 5; did you mean '--advance'?; see",
+            ("ctl", "heal", "x"): "ctl: unrecognized arguments: x; see",
+            ("explain",): "'docs'); did you mean 'ctl explain'?; see inferneo-mock --help",
+            ("explan",): "'docs'); see inferneo-mock --help",
             ("lint", "--zz", "x"): "inferneo-mock lint: unrecognized arguments: --zz; see inferneo-mock lint --help",
             (): "a command is needed",
         }

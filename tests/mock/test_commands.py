@@ -466,3 +466,42 @@ def test_a_watched_file_that_goes_is_said_in_words(tmp_path: Path) -> None:
     assert told[0] == f"{path}: the file is gone; the script before it stays in force until there is one again"
     assert told[1] == f"{path}: cannot be read: Is a directory; the script before it stays in force"
     assert not any("Errno" in line for line in told)
+
+
+def test_ctl_takes_a_kind_of_fault_alone(
+    server: MockServer, session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of that name goes before; what is neither is told with the nearest kind."""
+    assert ctl(server, session, "faults", "cut") == 0
+    assert session.state["faults_in_force"] == ["cut"]
+    file = tmp_path / "faults.json"
+    file.write_text('["stall"]')
+    assert ctl(server, session, "faults", str(file)) == 0
+    assert session.state["faults_in_force"] == ["stall"]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        ctl(server, session, "faults", "cutt")
+    assert ended.value.code == 2
+    said = "'cutt' is no JSON, no file, and no kind of fault (inferneo-mock faults); did you mean 'cut'?"
+    assert capsys.readouterr().err == f"inferneo-mock ctl: {said}\n"
+
+
+def test_ctl_says_that_a_session_is_empty(server: MockServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name makes a session, for any name may be one; whoever asks it is told that it is empty."""
+    used = server.new_session("used")
+
+    def told(*words: str, name: str = "usde") -> str:
+        assert cli.main(["ctl", "--url", server.url, "--session", name, *words]) == 0
+        return capsys.readouterr().err
+
+    note = "inferneo-mock ctl: nothing was ever done to the session 'usde': it has no rule, no fault and no request; "
+    for words in (["state"], ["journal"], ["script"], ["explain"]):
+        assert told(*words).startswith(note)
+    for words in (["heal"], ["seed", "3"], ["journal", "--clear"]):
+        assert told(*words) == ""
+    assert told("faults", "cut") == ""
+    assert told("state") == ""
+    used.on(chat()).reply("x")
+    assert told("state", name="used") == ""
+    assert cli.main(["ctl", "--url", server.url, "state"]) == 0
+    assert capsys.readouterr().err == ""
