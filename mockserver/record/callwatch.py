@@ -37,6 +37,7 @@ class CallWatch:
         _words(name, volatile)
         self.name = name
         self.judged = judged
+        self.void = False
         self._session = session
         self._limits = limits
         self._volatile = volatile
@@ -185,9 +186,9 @@ class CallWatch:
         """Note an error that leaves the block, but for what is the test's own: an assertion, a skip, a mistake."""
         if error is None:
             return
-        if any(kind.__module__.startswith("_pytest") for kind in type(error).__mro__):
-            self.judged = True
-        elif not (isinstance(error, CallError) or (isinstance(error, AssertionError) and self._told)):
+        if isinstance(error, CallError) or any(kind.__module__.startswith("_pytest") for kind in type(error).__mro__):
+            self.void = True
+        elif not (isinstance(error, AssertionError) and self._told):
             self.raised(error)
             self._left = True
 

@@ -18,7 +18,9 @@ NEVER = "unreported"
 
 
 def told(watches: Iterable[CallWatch], unasked: bool = True) -> list[str]:
-    """Per call the error that its user saw, and what was found; not `unasked`: what `forgotten` says is left out."""
+    """Per call the error that its user saw, and what was found, unless the test's own mistake ended it (`void`); not
+    `unasked`: what `forgotten` says is left out.
+    """
     found: list[str] = []
     for watch in watches:
         try:
@@ -31,7 +33,7 @@ def told(watches: Iterable[CallWatch], unasked: bool = True) -> list[str]:
 def _told(watch: CallWatch, unasked: bool) -> list[str]:
     saw = watch.saw
     lines = [f"call {watch.name!r}: the user saw: {shown_error(saw.error)}"] if saw.error is not None else []
-    if watch.over and (unasked or not _forgotten(watch)) and (verdict := watch.peek()).findings:
+    if watch.over and not watch.void and (unasked or not _forgotten(watch)) and (verdict := watch.peek()).findings:
         lines.append(f"verdict on {verdict}")
     return lines
 
@@ -47,6 +49,6 @@ def forgotten(watches: Iterable[CallWatch]) -> list[str]:
 
 
 def _forgotten(watch: CallWatch) -> bool:
-    if watch.judged or not watch.over:
+    if watch.judged or watch.void or not watch.over:
         return False
     return any(finding.level == "fail" and finding.id != NEVER for finding in watch.peek().findings)
