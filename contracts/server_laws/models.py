@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from contracts.server_laws.shape import is_int
 from contracts.target import Target
 
 SOURCE = "api.md, REST"
+RECENT = 600.0
+"""A model that was made so few seconds ago was perhaps made by the request."""
 CHANGING = re.compile(rb"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
 METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? +([0-9.eE+-]+|[Nn]a[Nn]|[+-]?Inf)( +-?\d+)?( # .*)?\Z")
 
@@ -126,6 +129,20 @@ def a_listed_model_answers(target: Target) -> None:
     if not has and target.can("embeddings")[0] and all(_is_absent(target, path) for path in (CHAT, TEXT)):
         raise Unsupported("a server of embeddings")
     expect(has, f"an answer of {target.model!r}", why)
+
+
+@law("S-MODEL-08", over=MODELS, live=True, level="should", source="laws.md 38")
+def a_model_is_made_once(target: Target, path: str) -> None:
+    """Asked twice, over a second apart, each listed model was created at the same time.
+
+    The clock at each request says nothing of the model, and callers who keep the list see it change.
+    """
+    first = {str(model.get("id")): model.get("created") for model in listed(target)}
+    if any(is_int(said) and abs(said - time.time()) < RECENT for said in first.values()):
+        time.sleep(1.1)
+    second = {str(model.get("id")): model.get("created") for model in listed(target)}
+    changed = {name: (said, second[name]) for name, said in first.items() if second.get(name, said) != said}
+    expect(not changed, "the same created for each model", changed)
 
 
 def _is_absent(target: Target, path: str) -> bool:

@@ -166,6 +166,23 @@ def no_call_is_made_where_none_is_allowed(target: Target, call: Call) -> None:
         expect(not message.get("tool_calls"), "no tool_calls", message)
 
 
+SECOND: dict[str, Any] = {"type": "function", "function": {**TOOL["function"], "name": "get_time"}}
+
+
+@law("S-TOOL-07", over=CALLING, needs={"tools"}, examples=2, live=True, borne=BORNE, source=SOURCE)
+def the_tool_that_is_named_is_called(target: Target, call: Call) -> None:
+    """Of two tools the one that tool_choice names is called, be it the first or the second."""
+    tools = [TOOL, SECOND]
+    for tool in tools:
+        name = tool["function"]["name"]
+        asked = call.with_(tools=tools, tool_choice={"type": "function", "function": {"name": name}})
+        if 400 <= target.send(asked).status < 500:
+            raise Unsupported("a choice of two tools is refused")
+        function = called(target, asked).get("function")
+        got = function.get("name") if isinstance(function, dict) else None
+        expect(got == name, f"a call of {name}", got)
+
+
 def _json(target: Target) -> st.SearchStrategy[Call]:
     def call(topic: str) -> Call:
         text = f"Answer in JSON with the key answer: {topic}"

@@ -180,7 +180,7 @@ class Stranger(BaseHTTPRequestHandler):
             good = isinstance(message, dict) and isinstance(message.get("role"), str)
             if not good or not isinstance(message.get("content"), str):
                 raise Refused(422, "each of messages needs a role and a content that is a string")
-        return str(messages[-1]["content"])
+        return "\n".join(message["content"] for message in messages)
 
     def generate(self, body: dict[str, Any], text: str, chat: bool) -> None:
         """An answer, whole or streamed."""

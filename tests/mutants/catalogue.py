@@ -7,6 +7,8 @@ from . import (
     bytes_bent,
     counting,
     framing,
+    heard,
+    leaking,
     limits,
     narrow,
     pages,
@@ -33,4 +35,6 @@ SERVERS: tuple[Mutant, ...] = (
     *promised.MUTANTS,
     *bytes_bent.MUTANTS,
     *sockets.MUTANTS,
+    *heard.MUTANTS,
+    *leaking.MUTANTS,
 )
