@@ -516,7 +516,7 @@ def test_a_mistake_in_a_script_is_shown_in_the_line_that_made_it(pytester: pytes
     result.assert_outcomes(failed=4)
     result.stdout.fnmatch_lines(["E *unknown mark 'contnt*did you mean 'content*", "E *by seconds from 0, not -3*"])
     result.stdout.fnmatch_lines(["E *CallError: call.run takes a function and its arguments*"])
-    for inside in ("*settings.py:*", "*sessionclock.py:*", "*_base.py:*", "*callwatch.py:*", "*hidden*", "*no-request*"):
+    for inside in ("*settings.py:*", "*sessionclock.py:*", "*_base.py:*", "*callwatch.py:*", "*hidden*", "*no-req*"):
         result.stdout.no_fnmatch_line(inside)
     run(pytester, code, "--full-trace").stdout.fnmatch_lines(["*settings.py:*", "*sessionclock.py:*"])
 
