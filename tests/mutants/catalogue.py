@@ -8,7 +8,6 @@ from . import (
     counting,
     framing,
     heard,
-    leaking,
     limits,
     narrow,
     pages,
@@ -36,5 +35,4 @@ SERVERS: tuple[Mutant, ...] = (
     *bytes_bent.MUTANTS,
     *sockets.MUTANTS,
     *heard.MUTANTS,
-    *leaking.MUTANTS,
 )
