@@ -13,7 +13,8 @@ from contracts.domains import CHAT, TEXT, Domain, ask, endpoints
 from contracts.exchange import JSON, Call, Exchange, get
 from contracts.law import Breach, Unjudged, Unsupported, expect, law
 from contracts.server_laws.health import large, still_serves
-from contracts.server_laws.heard import Heard, heard
+from contracts.server_laws.heard import Heard, at_rest, heard
+from contracts.server_laws.isolation import at_once
 from contracts.server_laws.leaking import Marked, leaves_something
 from contracts.server_laws.same import steady
 from contracts.target import Target
@@ -43,7 +44,6 @@ class World:
     open: list[OpenStream] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     texts: dict[int, Any] = field(default_factory=dict)
-    streamed: dict[tuple[str, str, str], Heard] = field(default_factory=dict)
     big: int = 200
 
     def call(self, which: int, stream: bool) -> Call:
@@ -61,17 +61,27 @@ class World:
         expect(str(said) not in self.ids, "an id that was not seen before", said)
         self.ids.add(str(said))
 
+    def alone(self, call: Call) -> Heard:
+        """What a stream says when nothing else goes on; asked once in a run."""
+        known: dict[tuple[str, str, str], Heard] = self.target.notes.setdefault("alone", {})
+        if call.key() not in known:
+            known[call.key()] = at_rest(self.target, call)[0]
+        return known[call.key()]
+
     def ended(self, exchange: Exchange) -> None:
         """A stream that was read to its end is one answer, and says what the same stream said before."""
         said = ids_of(exchange)
-        if len(said) != 1 and len(ids_of(self.target.send(exchange.call))) != 1:
-            raise Unjudged("ids change within a stream (S-STREAM-01 judges that)")
+        if len(said) != 1:
+            if len(ids_of(self.target.send(exchange.call))) != 1:
+                raise Unjudged("ids change within a stream (S-STREAM-01 judges that)")
+            if any(len(ids_of(one)) != 1 for one in at_once(self.target, [exchange.call] * 3)):
+                raise Unjudged("ids of streams at once are mixed (S-ALONE-03 judges that)")
         expect(len(said) == 1, "one id in the stream", sorted(said))
         self.fresh(said.pop())
         if not (self.target.can("det")[0] and self.target.can("load")[0]):
             return
         now = heard(exchange)
-        before = self.streamed.setdefault(exchange.call.key(), now)
+        before = self.alone(exchange.call)
         if now == before:
             return
         usual = {heard(self.target.send(exchange.call)) for _ in range(3)}
@@ -81,7 +91,7 @@ class World:
             leaves_something(self.target, Marked(exchange.call.is_chat, True, 10_000))
         except Breach:
             raise Unjudged("a stream has what another left (S-ALONE-06 judges that)") from None
-        expect(False, f"the same stream as before: {before}", now)
+        expect(False, f"the stream that it is alone: {before}", now)
 
 
 def ids_of(exchange: Exchange) -> set[str]:
@@ -148,12 +158,16 @@ def no_history_leaves_a_trace(target: Target, history: list[Step]) -> None:
     """After any history of good, bad, streamed, half read and abandoned requests all laws of the single request hold.
 
     During it: good requests are 200 and say what they said before, streams that are read to the end are whole and of
-    one id, and say what they said before, bad ones are 4xx, no id comes twice. After it a request is served in time.
+    one id, and say what they say alone, bad ones are 4xx, no id comes twice. After it a request is served in time.
     What is never listed (S-MODEL-01 judges that) is not listed in a history either, and a large request that is a 5xx
     without any history (S-HEALTH-09 judges that) is not sent.
     """
     target.can("models")  # asked before the history, not in it
     world = World(target)
+    if target.can("det")[0] and target.can("load")[0]:
+        for step in history:
+            if step.verb == "open":
+                world.alone(world.call(step.which, True))
     if any(step.verb == "big" for step in history):
         if "big" not in target.notes:
             target.notes["big"] = target.send(large(target)).status
@@ -161,9 +175,11 @@ def no_history_leaves_a_trace(target: Target, history: list[Step]) -> None:
     try:
         for step in history:
             take(world, step)
-        for stream in world.open:
-            exchange = target.keep(stream.rest())
+        while world.open:
+            with world.open.pop(0) as stream:
+                exchange = target.keep(stream.rest())
             expect(exchange.response.complete, "whole streams at the end", exchange.ended)
+            world.ended(exchange)
     finally:
         for stream in world.open:
             stream.close()

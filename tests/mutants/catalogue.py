@@ -8,6 +8,7 @@ from . import (
     counting,
     framing,
     heard,
+    leaking,
     limits,
     narrow,
     pages,
@@ -35,4 +36,5 @@ SERVERS: tuple[Mutant, ...] = (
     *bytes_bent.MUTANTS,
     *sockets.MUTANTS,
     *heard.MUTANTS,
+    *leaking.MUTANTS,
 )
