@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
                 word = message.split("invalid choice: ", 1)[1].split("'")[1:2]
                 if word and f"argument {'/'.join(action.option_strings) or action.metavar}:" in message:
                     choices = [str(choice) for choice in action.choices]
-                    message += _elsewhere(word[0], choices) or did_you_mean(word[0], choices)
+                    message += _guess(word[0], choices)
         fail(f"{self.prog}: {message}; see {self.prog} --help")
 
     def chosen(self, command: str | None) -> Parser:
@@ -63,13 +63,15 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unrecognized arguments: {' '.join(unread)}{near}")
 
 
-def _elsewhere(word: str, choices: Sequence[str]) -> str:
-    """A guess for what is no command, but an action of one."""
-    if "ctl" not in choices or word in choices:
-        return ""
+def _guess(word: str, choices: Sequence[str]) -> str:
+    """What was meant by a misspelt choice; what is no command may be an action of one."""
+    if "ctl" not in choices:
+        return did_you_mean(word, choices)
     from mockserver.commands.ctl import ACTIONS
 
-    return f"; did you mean 'ctl {word}'?" if word in ACTIONS else ""
+    elsewhere = [name for name in ACTIONS if name not in choices]
+    near = did_you_mean(word, [*choices, *elsewhere])
+    return next((near.replace(f"'{name}'", f"'ctl {name}'") for name in elsewhere if f"'{name}'" in near), near)
 
 
 def _options(of: argparse.ArgumentParser) -> list[str]:

@@ -75,7 +75,9 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, capsys: pytest.Capture
             ("ctl", "clock", "advance", "5"): "ctl: unrecognized arguments: advance 5; did you mean '--advance'?; see",
             ("ctl", "heal", "x"): "ctl: unrecognized arguments: x; see",
             ("explain",): "'docs'); did you mean 'ctl explain'?; see inferneo-mock --help",
-            ("explan",): "'docs'); see inferneo-mock --help",
+            ("explan",): "'docs'); did you mean 'ctl explain'?; see inferneo-mock --help",
+            ("falts",): "'docs'); did you mean 'faults'?; see inferneo-mock --help",
+            ("zzz",): "'docs'); see inferneo-mock --help",
             ("lint", "--zz", "x"): "inferneo-mock lint: unrecognized arguments: --zz; see inferneo-mock lint --help",
             (): "a command is needed",
         }
