@@ -177,6 +177,18 @@ def test_not_more_requests_are_looked_at_than_the_bound(session: Session, monkey
     assert [one.split(":")[0] for one in session.problems()] == ["requests 1 and 2", "request 3"]
 
 
+def test_what_the_model_has_answered_is_not_looked_at_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was read when it came; it takes no place of the bound."""
+    monkeypatch.setattr("mockserver.record.objection.CHECKED", 1)
+    session.on(chat(model="meta-llama/Llama-2-7b-chat-hf"))
+    session.on(chat()).reply("x")
+    for number in range(2):
+        body = {**GOOD, "model": "meta-llama/Llama-2-7b-chat-hf", "seed": number, "max_tokens": 1}
+        assert send(session, json.dumps(body).encode()) == 200
+    assert send(session, b"{}") == 200
+    assert [one.split(":")[0] for one in session.problems()] == ["request 3"]
+
+
 def test_what_is_marked_unsafe_is_not_asked_about(server: MockServer) -> None:
     """A rule, a script, a session."""
     session = server.new_session()
