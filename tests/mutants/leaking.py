@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from mockserver.plan import Plan
 
 from .edits import Doc, chunks, event, is_stream, oops, spread, status_of, texts, when, with_bodies
@@ -71,6 +73,13 @@ def _cold(turn: Turn) -> bool:
     return turn.generates and turn.body.get("temperature") == 0 and status_of(turn.plan) == 200
 
 
+def _in_the_loop(turn: Turn) -> Plan:
+    """A long answer is made where everything else is done."""
+    if turn.generates and turn.body.get("max_tokens") == 200 and not turn.streams:
+        time.sleep(1.2)
+    return turn.plan
+
+
 MUTANTS: tuple[Mutant, ...] = (
     mutant("left-is-told", "The next stream is told what was left of another's.", _left, "S-ALONE-06"),
     mutant("left-words", "The next stream begins with words that were left.", _left_words, "S-ALONE-06"),
@@ -80,4 +89,11 @@ MUTANTS: tuple[Mutant, ...] = (
         "hundred-kilobytes-crash", "A prompt of 100 kB is a 500.", when(_hundred, lambda t: oops(500)), "S-HEALTH-09"
     ),
     mutant("never-cold", "A temperature of 0 is refused.", when(_cold, lambda t: oops(400)), "S-LIMIT-12", tries=3.0),
+    mutant(
+        "generates-in-the-loop",
+        "Nobody is answered while a long answer is made.",
+        _in_the_loop,
+        "S-HEALTH-17",
+        judged=("S-HEALTH-17", "S-HEALTH-16", "S-MODEL"),
+    ),
 )
