@@ -28,8 +28,8 @@ ROUNDS = 2
 def a_generation_does_not_hold_up_the_list(target: Target, _: int) -> None:
     """While an answer is generated, the list of models is told at once, not when the answer is done.
 
-    A server that generates in its event loop answers nobody meanwhile, health checks neither. The judge times one alone,
-    then twice asks for the list in the middle of it: a breach is to wait for half of its time, both times.
+    A server that generates in its event loop answers nobody meanwhile, health checks neither. The judge times an answer
+    alone, then twice asks for the list in its middle: a breach is to wait for half of its time, both times.
     """
     call = ask(target, "Tell me a long story", chat=endpoints(target)[0], max_tokens=TOKENS)
     try:
