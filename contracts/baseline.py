@@ -6,20 +6,23 @@ the file does not outlive the bugs.
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from contracts.law import find
 
 KEYS = {"law", "target", "reason", "ticket", "expires"}
+LOOPBACK = re.compile(r"(https?://(?:127(?:\.\d+){3}|localhost|\[::1\])):\d+", re.IGNORECASE)
 DAYS = 90
 """How long an entry lasts that `--update-baseline` makes."""
-HEAD = """# Known failures. Each has a reason; `target` may have * in it (absent: every target); from `expires` it fails
-# again. inferneo-contracts run --baseline FILE --update-baseline wrote it; edit reason, ticket and expires.
+HEAD = """# Known failures. Each has a reason; `target` may have * in it (absent: every target; a server of this machine
+# has * for its port, which may be another next time); from `expires` it fails again.
+# inferneo-contracts run --baseline FILE --update-baseline wrote it; edit reason, ticket and expires.
 """
 
 
@@ -35,7 +38,8 @@ class Known:
 
     def covers(self, law: str, target: str) -> bool:
         """Whether it speaks of that law on that target."""
-        return law == self.law and fnmatchcase(target, self.target)
+        pattern = ".*".join(map(re.escape, self.target.split("*")))
+        return law == self.law and re.fullmatch(pattern, target, re.DOTALL) is not None
 
     def is_expired(self, today: date) -> bool:
         """Whether it counts no more."""
@@ -91,17 +95,27 @@ def _known(path: str, number: int, entry: Any) -> Known:
     return Known(law, entry["reason"], str(entry.get("target", "*")), str(entry.get("ticket", "")), expires)
 
 
-def updated(baseline: Baseline, broken: list[tuple[str, str, str]], today: date) -> Baseline:
-    """With an entry for each (law, target, reason) that has none, and new life for those that had expired."""
+def updated(
+    baseline: Baseline, broken: list[tuple[str, str, str]], today: date, targets: Collection[str] = ()
+) -> Baseline:
+    """With an entry for each (law, target, reason) that has none, and new life for those that had expired. `targets`
+    are all that the run judged."""
     entries = list(baseline.entries)
     until = today + timedelta(days=DAYS)
     for law, target, reason in broken:
         at = next((at for at, one in enumerate(entries) if one.covers(law, target)), None)
         if at is None:
-            entries.append(Known(law, f"not yet explained: {reason}", target, "", until))
+            entries.append(Known(law, f"not yet explained: {reason}", pattern(target, targets), "", until))
         elif entries[at].is_expired(today):
             entries[at] = replace(entries[at], expires=until)
     return replace(baseline, entries=tuple(entries))
+
+
+def pattern(target: str, others: Collection[str]) -> str:
+    """What an entry calls the target: of a server on this machine, whose port is another in each run, any port, unless
+    one of the `others` of the run would be meant too."""
+    named = LOOPBACK.sub(r"\1:*", target, count=1)
+    return target if any(LOOPBACK.sub(r"\1:*", one, count=1) == named for one in others if one != target) else named
 
 
 def pruned(baseline: Baseline, gone: list[Known]) -> Baseline:

@@ -35,7 +35,7 @@ def checked(options: argparse.Namespace, foreign: bool) -> baseline.Baseline | N
             raise ValueError("--update-baseline and --prune-baseline need --baseline FILE")
         return None
     if not options.update_baseline:
-        readable("--baseline", options.baseline)
+        readable("--baseline", options.baseline, "; --update-baseline makes it")
     return baseline.load(options.baseline, missing_ok=options.update_baseline)
 
 

@@ -9,10 +9,11 @@ FOLDER = "INFERNEO_CONTRACTS_FOLDER"
 """The environment variable with the folder of the user, where relative paths are meant; the suite runs in another."""
 
 
-def readable(option: str, path: str) -> None:
-    """Raises `ValueError` that names the option and the path unless there is something to read."""
+def readable(option: str, path: str, remedy: str = "") -> None:
+    """Raises `ValueError` that names the option and the path, and what makes a file that is missing, unless there is
+    something to read."""
     if not Path(path).exists():
-        raise ValueError(f"{option} {path!r}: no such file")
+        raise ValueError(f"{option} {path!r}: no such file{remedy}")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{option} {path!r}: it may not be read")
 
