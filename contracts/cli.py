@@ -1,7 +1,7 @@
 """`inferneo-contracts`: judge servers and clients by laws.
 
-Exit codes: 0 all laws kept, 1 a law broken (or a target that could not be judged), 2 a user's mistake or a server
-that cannot be reached: one line on stderr, no traceback. What a command needs is imported when it is called, so that
+Exit codes: 0 all laws kept, 1 a law broken (or a target that died or could not be judged), 2 a mistake in the command,
+no server, or interrupted: one line on stderr, no traceback. What a command needs is imported when it is called, so that
 `--help` and `--version` do without the extra.
 """
 
@@ -15,8 +15,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-EXTRA = {"hypothesis", "pytest", "_pytest", "xdist", "jsonschema", "rich"}
-"""What the extra `contracts` brings."""
+from contracts.extra import missing
+
+EPILOG = """begin with
+  inferneo-contracts run http://127.0.0.1:8000          judge a server
+  inferneo-contracts run                                see a run: the embedded fake server and the clients
+  inferneo-contracts explain S-FRAME-03                 what a law of the report says, and why
+  inferneo-contracts run URL --save failures/           a file for each failure
+  inferneo-contracts replay failures/                   judge only those again, once the server is mended
+
+exit code: 0 all laws kept or known, 1 a law broken, or a server that died or could not be judged,
+2 a mistake in the command, no server, or interrupted
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +58,9 @@ def _near(word: str, names: Sequence[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+AFTER = "explain LAW says what a law of the report means; replay FILE judges again a failure that --save wrote."
+
+
 class _Version(argparse.Action):
     """Prints the version and ends; it is looked up only then."""
 
@@ -60,10 +73,20 @@ class _Version(argparse.Action):
 
 def parser() -> Parser:
     """The command line."""
-    top = Parser(prog="inferneo-contracts", description="Judge inference servers and clients by laws.")
+    top = Parser(
+        prog="inferneo-contracts",
+        description="Judge inference servers and clients by laws.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    run = commands.add_parser("run", help="judge servers by URL; with none, the embedded fake server and the clients")
+
+    def add(name: str, says: str, then: str = "") -> Parser:
+        """A command: what it does, and which one comes next."""
+        return commands.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.", epilog=then)
+
+    run = add("run", "judge servers by URL; with none, the embedded fake server and the clients", AFTER)
     run.add_argument("urls", nargs="*", metavar="URL", help="base URL, like http://127.0.0.1:8000")
     _common(run)
     run.add_argument("--profile", choices=("docs", "engine", "openai"), help="what the server promises (default: seen)")
@@ -76,13 +99,15 @@ def parser() -> Parser:
         "--target", metavar="FILE", help="a TOML file: url, model, profile, restart_cmd, [capabilities] of a target"
     )
     run.add_argument("--restart-cmd", default="", metavar="CMD", help="shell command that starts the server again")
-    clients = commands.add_parser("clients", help="judge clients against the fake server")
+    clients = add("clients", "judge clients against the fake server", AFTER)
     clients.add_argument(
         "--client", action="append", default=[], help="inferneo, inferneo-async, openai, ... or command:CMD"
     )
     clients.add_argument("--mock-url", default="", help="a running fake server (default: an embedded one)")
     _common(clients)
-    again = commands.add_parser("replay", help="judge the one case of a failure that --save wrote again")
+    again = add(
+        "replay", "judge again the one case of a failure that run --save wrote", "LAW of a file: explain LAW says why."
+    )
     again.add_argument("files", nargs="+", metavar="FILE", help="a file of --save, or a folder of them")
     where = again.add_mutually_exclusive_group()
     where.add_argument("--url", default="", help="the server to judge (default: the file's; the fake if it has none)")
@@ -91,9 +116,13 @@ def parser() -> Parser:
     again.add_argument("--model", default="", help="model to ask for (default: the first that the server lists)")
     again.add_argument("--api-key", default="", help="key to send as Authorization: Bearer")
     again.add_argument("--profile", choices=("docs", "engine", "openai"), help="what is promised (default: the file's)")
-    listing = commands.add_parser("list", help="show all laws")
+    listing = add("list", "show all laws", "explain LAW shows one at length; run --law LAW judges by it alone.")
     listing.add_argument("--json", action="store_true", help="as JSON")
-    explain = commands.add_parser("explain", help="show one law: what it says, why, and where it comes from")
+    explain = add(
+        "explain",
+        "show one law: what it says, why, and where it comes from",
+        "list shows the ids of all laws; run --law LAW judges by it alone.",
+    )
     explain.add_argument("law", metavar="LAW", help="an id, like S-FRAME-03")
     return top
 
@@ -112,8 +141,14 @@ def _common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--html", metavar="FILE", help="write a page: law x target, the wire of each failure")
     command.add_argument("--table", action="store_true", help="show each law on each target, also what is kept")
     command.add_argument("--save", metavar="DIR", help="write one JSON file for each broken law; see replay")
-    command.add_argument("--baseline", metavar="FILE", help="a TOML file of known failures, which do not fail the run")
-    command.add_argument("--update-baseline", action="store_true", help="add what is broken to the baseline")
+    command.add_argument(
+        "--baseline", metavar="FILE", help="a TOML file of known failures, which fail no run; see --update-baseline"
+    )
+    command.add_argument(
+        "--update-baseline",
+        action="store_true",
+        help="add what is broken to the baseline, which is made if it is not there",
+    )
     command.add_argument("--prune-baseline", action="store_true", help="take out of it what is no longer broken")
     command.add_argument(
         "--database", default="", metavar="WHERE", help="keep failing cases in DIR, github:OWNER/REPO or redis://..."
@@ -131,12 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _called(options)
     except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name in ("contracts", "inferneo", "mockserver"):
+        if not (needed := missing(error)):
             raise
-        what = "'inferneo[contracts]'" if name in EXTRA else name
-        message = f"{options.command} needs {name!r}, which is not installed: pip install {what}"
-        print(f"inferneo-contracts: {message}", file=sys.stderr)
+        print(f"inferneo-contracts: {options.command} needs {needed}", file=sys.stderr)
     except KeyboardInterrupt:
         print("inferneo-contracts: interrupted", file=sys.stderr)
     return 2
@@ -181,7 +213,7 @@ def _list(options: argparse.Namespace) -> int:
     for law in found:
         print(f"{law.id:<14} {law.level:<7} {law.title}")
     sides = [sum(law.side == side for law in found) for side in ("server", "client")]
-    print(f"{sides[0]} server laws, {sides[1]} client laws")
+    print(f"{sides[0]} server laws, {sides[1]} client laws; inferneo-contracts explain LAW shows one at length")
     return 0
 
 
@@ -200,6 +232,8 @@ def _explain(options: argparse.Namespace) -> int:
     for name, note in sorted(notes().items()):
         if law.id in note.breaks:
             print(f"broken by {name}: {note.breaks[law.id]}")
+    judge = "run URL" if law.side == "server" else "clients"
+    print(f"\nto judge by it alone: inferneo-contracts {judge} --law {law.id}")
     return 0
 
 

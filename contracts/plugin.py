@@ -15,10 +15,17 @@ from typing import Any
 
 import pytest
 
-from contracts.adapters import DEFAULT
-from contracts.judge import NO_TIME, Effort, Verdict
-from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
-from contracts.secret import masked
+from contracts.extra import missing
+
+try:
+    from contracts.adapters import DEFAULT
+    from contracts.judge import NO_TIME, Effort, Verdict
+    from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
+    from contracts.secret import masked
+except ModuleNotFoundError as error:
+    if not missing(error):
+        raise
+    raise pytest.UsageError(f"contracts.suite needs {missing(error)}") from None
 
 RUN = pytest.StashKey["Run"]()
 FIRST = 5.0
@@ -196,6 +203,10 @@ def describe(verdict: Any) -> str:
     from contracts.law import find
 
     law = find(verdict.law)
+    if verdict.word == "lost":
+        what, _, got = verdict.reason.partition(": ")
+        lines = [f"{law.id} NOT JUDGED: {what}", f"target: {verdict.target}", f"got: {got}"]
+        return "\n".join([*lines, *(f"request: {line}" for line in (verdict.failure.curl if verdict.failure else ()))])
     lines = [f"{law.id} ({law.level.upper()}): {law.title}", f"target: {verdict.target}", f"verdict: {verdict.word}"]
     if verdict.failure is None:
         return "\n".join([*lines, verdict.reason])

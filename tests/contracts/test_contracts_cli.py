@@ -97,6 +97,9 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "broken by transformers-serve-5.23" in out
     assert "a proxy has cut" in out
+    assert "to judge by it alone: inferneo-contracts run URL --law S-FRAME-03" in out
+    assert main(["explain", "C-SEND-01"]) == 0
+    assert "to judge by it alone: inferneo-contracts clients --law C-SEND-01" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -45,6 +45,48 @@ def test_the_missing_extra_is_named(words: list[str]) -> None:
     assert "pip install 'inferneo[contracts]'" in said.stderr
 
 
+@pytest.mark.parametrize("plugin", [(), ("-p", "contracts.plugin")])
+def test_the_suite_as_pytest_names_the_missing_extra(plugin: tuple[str, ...], tmp_path: Path) -> None:
+    """The same line, as pytest tells a mistake, whether or not the plugin is named."""
+    # pytest imports what it rewrites past every finder: the folder it runs in comes first.
+    (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('No module', name='hypothesis')")
+    words = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", *plugin, "--pyargs", "contracts.suite"]
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "--inferneo-url", "http://127.0.0.1:9"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    needed = "contracts.suite needs 'hypothesis', which is not installed: pip install 'inferneo[contracts]'"
+    assert said.stderr.split("\n") == [f"ERROR: {needed}", "", ""], said.stderr
+    assert said.returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--help"],
+            ["run http://127.0.0.1:8000", "explain S-FRAME-03", "replay failures/", "no server, or interrupted"],
+        ),
+        (["run", "--help"], ["explain LAW", "replay FILE"]),
+        (["list", "--help"], ["Show all laws.", "explain LAW"]),
+        (["explain", "--help"], ["list shows"]),
+        (["replay", "--help"], ["run --save", "explain LAW"]),
+    ],
+)
+def test_each_command_says_which_comes_next(
+    words: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A newcomer finds the others from any of them."""
+    with pytest.raises(SystemExit):
+        main(words)
+    text = " ".join(capsys.readouterr().out.split())
+    assert [one for one in told if one not in text] == []
+
+
 def test_the_package_is_the_command() -> None:
     """`python -m contracts` is another name for it; a word it does not know is one line."""
     said = run("-m", "contracts", "rnu")
@@ -108,7 +150,7 @@ def test_https_on_a_plain_server_is_said(capsys: pytest.CaptureFixture[str]) -> 
         ("clients --client command:/nonexistent", "cannot start '/nonexistent': no such program"),
         ("run --html /no/such/r.html", "--html '/no/such/r.html': there is no folder '/no/such'"),
         ("run --junit /", "--junit '/' is a folder"),
-        ("run --baseline /no/such.toml", "--baseline '/no/such.toml': no such file"),
+        ("run --baseline /no/such.toml", "'/no/such.toml': no such file; --update-baseline makes it"),
         ("run --target /no/such.toml", "--target '/no/such.toml': no such file"),
         ("replay /no/such.json", "replay '/no/such.json': no such file"),
     ],
