@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contracts import junit, markdown, page, saved
+from contracts.document import to_json
 from contracts.report import Report
-from contracts.report import to_json as report_json
 
 
 def write(report: Report, options: argparse.Namespace) -> None:
     """The files that were asked for. Raises `OSError`."""
     forms: tuple[tuple[str | None, Callable[[], str]], ...] = (
-        (options.json, lambda: json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n"),
+        (options.json, lambda: json.dumps(to_json(report), indent=2, ensure_ascii=False) + "\n"),
         (options.junit, lambda: junit.to_junit(report)),
         (options.markdown, lambda: markdown.to_markdown(report)),
         (options.html, lambda: page.to_html(report)),

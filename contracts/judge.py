@@ -28,7 +28,7 @@ from contracts.recorded import RecordedTarget
 from contracts.secret import mask, veiled
 from contracts.wire import NoAnswer
 
-Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken", "unjudged"]
+Word: TypeAlias = Literal["ok", "lenient", "failed", "unsupported", "broken", "unjudged", "lost"]
 REPEATS = 3
 SHOWN = 4
 """So many requests of a failing case are shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts.headline import headline
 from contracts.law import find
 from contracts.pasted import request_of
 from contracts.report import Report, summary
@@ -15,8 +16,7 @@ CELL = 200
 def to_markdown(report: Report) -> str:
     """The page. `inferneo-contracts run --markdown "$GITHUB_STEP_SUMMARY"` shows it."""
     bad = report.red()
-    sign = "All laws kept" if not bad else f"{len(bad)} broken"
-    lines = [f"## Contracts: {sign}", "", *[f"- {_cell(line, 1000)}" for line in summary(report)], ""]
+    lines = [f"## Contracts: {headline(report)}", "", *[f"- {_cell(line, 1000)}" for line in summary(report)], ""]
     if bad:
         lines += ["| law | target | expected | got |", "|---|---|---|---|"]
         for verdict in bad:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts import timeline
+from contracts.headline import headline
 from contracts.law import Law, find, laws
 from contracts.pasted import request_of
-from contracts.report import WORDS, Column, Report, summary
+from contracts.report import WORDS, Column, Report, head, summary
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SIDES = (("Server laws", "server", ("live", "recorded")), ("Client laws", "client", ("client",)))
@@ -29,8 +30,7 @@ def to_html(report: Report) -> str:
     """The page."""
     here = Path(__file__).parent
     style, script = ((here / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    red = len(report.red())
-    title = f"Contracts: {f'{red} broken' if red else 'all laws kept'}"
+    title = f"Contracts: {headline(report)}"
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
@@ -162,7 +162,7 @@ def _article(report: Report, verdict: dict[str, Any], anchors: dict[tuple[str, s
     parts = [
         f'<article id="{anchor}" {_data(law, [[_key(column), word]])}>',
         f'<h3>{law.id} <span class="w-{word}">{word}</span> on {name}</h3>',
-        f"<p>{escape(law.title)}</p><dl>",
+        f"<p>{escape(law.title if word != 'lost' else head(report, verdict))}</p><dl>",
     ]
     failure = verdict["failure"]
     entry = report.known(verdict)

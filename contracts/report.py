@@ -21,7 +21,9 @@ from contracts.options import Options
 from contracts.pasted import request_of, standing
 
 BAD = ("failed", "broken")
-WORDS = ("ok", "lenient", "known", "failed", "broken", "unsupported", "unjudged")
+WORDS = ("ok", "lenient", "known", "failed", "broken", "lost", "unsupported", "unjudged")
+SILENT = ("unsupported", "unjudged", "lost")
+"""Words that say nothing of whether a law is kept."""
 ORDER = {"live": 0, "recorded": 1, "client": 2}
 PLAIN = "S-PLAIN-01"
 ASKING = {"generate", "chat", "completions", "embeddings", "stream"}
@@ -35,7 +37,7 @@ Column = tuple[str, str]
 class Report:
     """`columns` in the order of the tables; `verdicts` by law and column; `surprises` are recorded verdicts that the
     field notes do not know, or know wrongly; `deaths` are servers that died, and of what; `targets` what each
-    server is; `given` the command line."""
+    server is; `given` the command line; `interrupted` how far a run came that did not end by itself."""
 
     columns: list[Column]
     verdicts: dict[tuple[str, Column], dict[str, Any]]
@@ -47,6 +49,7 @@ class Report:
     today: date = field(default_factory=date.today)
     targets: list[dict[str, Any]] = field(default_factory=list)
     given: argparse.Namespace = field(default_factory=argparse.Namespace)
+    interrupted: str = ""
 
     def side(self, where: tuple[str, ...]) -> list[Column]:
         """The columns of one table."""
@@ -87,17 +90,30 @@ class Report:
         """The verdicts that fail the run."""
         return [verdict for verdict in self.of("live", "client") if self.word(verdict) in BAD]
 
+    def lost(self) -> list[dict[str, Any]]:
+        """The verdicts on laws during which a server died, or began to hang."""
+        return [verdict for verdict in self.of("live") if verdict["word"] == "lost"]
+
     def gone(self) -> list[Known]:
-        """Entries of the baseline whose laws were judged in this run and are kept now."""
+        """Entries of the baseline whose laws were judged in this run, on all that they speak of, and are kept now."""
         if self.baseline is None:
             return []
         judged = self.of("live", "client")
         found = []
         for entry in self.baseline.entries:
             words = [v["word"] for v in judged if self.known(v) == entry]
-            if words and all(word in ("ok", "lenient") for word in words):
+            if words and all(word in ("ok", "lenient") for word in words) and not self._is_left(entry):
                 found.append(entry)
         return found
+
+    def _is_left(self, entry: Known) -> bool:
+        """Whether a server of the run that the entry speaks of was lost, or not yet asked, before the law's turn."""
+        if find(entry.law).side == "client":
+            return bool(self.interrupted)
+        targets = {name for where, name in self.columns if where == "live"}
+        targets |= {*getattr(self.given, "urls", ()), *(death["target"] for death in self.deaths)}
+        covered = {target for target in targets if entry.covers(entry.law, self.name(target))}
+        return bool(covered - {v["target"] for v in self.of("live") if v["law"] == entry.law})
 
     def unjudged(self) -> list[dict[str, Any]]:
         """The verdicts on the plain request, of servers on which no law that needs a model could be judged."""
@@ -105,7 +121,7 @@ class Report:
         for verdict in self.of("live"):
             if verdict["law"] == PLAIN and verdict["word"] == "unsupported":
                 others = [v for v in self.of("live") if v["target"] == verdict["target"]]
-                if not any(v["word"] not in ("unsupported", "unjudged") and _asks_a_model(v["law"]) for v in others):
+                if not any(v["word"] not in SILENT and _asks_a_model(v["law"]) for v in others):
                     found.append(verdict)
         return found
 
@@ -151,7 +167,9 @@ def _targets(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def exit_code(report: Report) -> int:
     """1 when a judged target breaks a law that is not known (a SHOULD is only lenient), or died, or could not be judged
-    at all, or a recording surprises."""
+    at all, or a recording surprises; 2 when the run was interrupted."""
+    if report.interrupted:
+        return 2
     return 1 if report.surprises or report.deaths or report.red() or report.unjudged() else 0
 
 
@@ -160,6 +178,8 @@ def head(report: Report, verdict: dict[str, Any], short: bool = False) -> str:
     law = find(verdict["law"])
     if short:
         return f"{law.id}: {law.title}"
+    if verdict["word"] == "lost":
+        return f"{law.id} NOT JUDGED on {report.name(verdict['target'])}: {verdict['reason'].partition(': ')[0]}"
     return f"{law.id} {verdict['word'].upper()} on {report.name(verdict['target'])}: {law.title}"
 
 
@@ -171,6 +191,8 @@ def parts(report: Report, verdict: dict[str, Any]) -> list[tuple[str, str]]:
     if failure is None:
         return [*found, ("reason", verdict["reason"])]
     found += [("request", line) for line in request_of(verdict)]
+    if verdict["word"] == "lost":
+        return [*found, ("got", failure["got"]), ("again", report.again(verdict))]
     found += [("expected", failure["expected"]), ("got", failure["got"])]
     found += [("case", failure["case"])] if failure["case"] else []
     reason = " ".join(law.description.partition("\n")[2].split())
@@ -213,24 +235,7 @@ def summary(report: Report) -> list[str]:
         lines.append(f"{report.name(death['target'])} {how} {death['law']}{what}; {then}")
     for entry in report.gone():
         lines.append(f"baseline: {entry.law} is no longer broken ({entry}); --prune-baseline takes it out")
+    if report.interrupted:
+        left = "; the baseline is left as it was" if report.baseline else ""
+        lines.append(f"INTERRUPTED {report.interrupted.removeprefix('interrupted ')}{left}")
     return [*lines, f"{report.seconds:.1f} s"]
-
-
-def to_json(report: Report) -> dict[str, Any]:
-    """The whole report as plain values."""
-    keys = ("law", "where", "target", "word", "reason", "cases", "seconds", "failure")
-    return {
-        "exit_code": exit_code(report),
-        "seconds": round(report.seconds, 2),
-        "verdicts": [
-            {**{key: verdict[key] for key in keys}, "known": str(report.known(verdict) or "") or None}
-            for verdict in report.verdicts.values()
-        ],
-        "surprises": [{"server": s["server"], "text": s["text"]} for s in report.surprises],
-        "targets": [{key: t[key] for key in ("name", "model", "profile", "capabilities")} for t in report.targets],
-        "deaths": [
-            {"how": "died"} | {key: d[key] for key in ("target", "law", "request", "problem", "how") if key in d}
-            for d in report.deaths
-        ],
-        "baseline": {"gone": [entry.law for entry in report.gone()]} if report.baseline else None,
-    }

@@ -88,7 +88,9 @@ def _alone(url: str) -> Iterator[None]:
 
 
 def fatal(law: Law, verdict: Verdict, target: Any, how: str) -> Verdict:
-    """The verdict on the law during which the server was lost: failed, whatever else was seen."""
+    """The verdict on the law during which the server was lost: `lost`, whatever else was seen.
+
+    Whether the law is broken cannot be known: what ended the server may be its request, or a hand."""
     if how == "hangs" and target.silent is not None and not verdict.reason.startswith("the server hangs"):
         wait = target.hang_after + 20 * target.usually
         failure = Failure(
@@ -105,4 +107,4 @@ def fatal(law: Law, verdict: Verdict, target: Any, how: str) -> Verdict:
         verdict = replace(verdict, failure=failure, reason=f"expected {failure.expected}; got {failure.got}")
     begun = f"the server {how}: "
     reason = verdict.reason if verdict.reason.startswith(begun) else f"{begun}{verdict.reason}"
-    return replace(verdict, law=law.id, word="failed", reason=reason)
+    return replace(verdict, law=law.id, word="lost", reason=reason)

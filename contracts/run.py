@@ -1,27 +1,20 @@
-"""One run of the command: starts the fake if needed, lets pytest do the judging in a process of its own, reports.
-
-pytest runs as a subprocess because a package that is already imported cannot have its asserts rewritten, and because
-a law that hangs or crashes must not take the report with it.
-"""
+"""One run of the command: starts the fake if needed, lets pytest do the judging in a process of its own, reports."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from contracts import baseline, forms, report, terminal
 from contracts.adapters import DEFAULT
 from contracts.checked import checked
-from contracts.connect import Unreachable, connect, require_model
-from contracts.files import FOLDER, readable
+from contracts.child import Suite
+from contracts.connect import connect, require_model
+from contracts.files import readable
 from contracts.law import laws
 from contracts.mock import Door, MockProcess
 from contracts.options import USUAL, Options, parse_budget
@@ -31,18 +24,15 @@ from contracts.target_file import load as load_target
 
 ENDING = 1.0
 """Seconds of a budget of ten or more that are left for the end: processes, files, the report."""
-HARD_LIMIT = 10.0
-"""A run that takes this many times its budget (and a minute) is ended."""
 
-NOTHING_CHOSEN = 5
-"""What pytest exits with when no law of the suite was asked for."""
 SERVER = "contracts.suite.test_server"
 RECORDED = "contracts.suite.test_recorded"
 CLIENT = "contracts.suite.test_client"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judges what the options say; returns the exit code."""
+    """Judges what the options say; returns the exit code. Raises `KeyboardInterrupt` once what was judged until then is
+    told in every form."""
     started = time.monotonic()
     budget = parse_budget(options.budget or USUAL)
     clients_only = options.command == "clients"
@@ -92,24 +82,33 @@ def run(options: argparse.Namespace) -> int:
             fakes[mock] = "inferneo-mock serve --profile docs"
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
-        suite = _Suite(folder, budget, _total(settings, clients_only, wants_clients), started)
+        suite = Suite(folder, budget, _total(settings, clients_only, wants_clients), started)
         modules = [] if clients_only else [SERVER]
         modules += [CLIENT] if wants_clients else []
         modules += [RECORDED] if settings.recorded and not clients_only else []
-        with Progress(suite.total) as progress:
-            if workers == 1 or embedded or clients_only:
-                suite.judge([*modules, *arguments], workers, "loadgroup", progress)
-            else:
-                # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
-                suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
-                suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
+        interrupted = False
+        try:
+            with Progress(suite.total) as progress:
+                if workers == 1 or embedded or clients_only:
+                    suite.judge([*modules, *arguments], workers, "loadgroup", progress)
+                else:
+                    # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
+                    suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
+                    suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
+        except KeyboardInterrupt:
+            interrupted = True
         seconds = time.monotonic() - suite.started
         found = report.collect(suite.lines(), settings, "embedded mock" if embedded else "", seconds, fakes)
     found.baseline, found.given = known, options
-    if known is not None:
+    if interrupted:
+        count = len(found.of("live", "client"))
+        found.interrupted = f"interrupted after {count} of {suite.total} laws"
+    elif known is not None:
         _keep_baseline(found, options)
     terminal.show(found, options)
     forms.write(found, options)
+    if interrupted:
+        raise KeyboardInterrupt
     return report.exit_code(found)
 
 
@@ -135,7 +134,8 @@ def _keep_baseline(found: report.Report, options: argparse.Namespace) -> None:
         new = baseline.pruned(new, found.gone())
     if options.update_baseline:
         broken = [(v["law"], found.name(v["target"]), v["reason"]) for v in found.red()]
-        new = baseline.updated(new, broken, found.today)
+        targets = {found.name(target) for where, target in found.columns if where != "recorded"}
+        new = baseline.updated(new, broken, found.today, targets)
     if options.prune_baseline or options.update_baseline:
         forms.put(new.path, baseline.to_toml(new))
         found.baseline = new
@@ -173,70 +173,3 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
         for value in values:
             found.append(f"{flag}={value}")
     return [*found, "--inferneo-recorded" if settings.recorded else "--inferneo-no-recorded"]
-
-
-class _Suite:
-    """The suite in a process of its own, once or twice, and what it told so far."""
-
-    def __init__(self, folder: Path, budget: float, total: int, started: float) -> None:
-        self.folder = folder
-        self.budget = budget
-        self.total = total
-        self.results = folder / "results.jsonl"
-        self.started = started
-        self._read: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
-
-    def lines(self) -> list[dict[str, Any]]:
-        """All results so far: each process has a file of its own, so that no line is ever torn."""
-        found = []
-        for path in sorted(self.folder.glob(f"{self.results.name}*")):
-            at, known = self._read.get(path, (0, []))
-            with path.open("rb") as file:
-                file.seek(at)
-                whole = file.read().rpartition(b"\n")[0]
-            if whole:
-                known = [*known, *(json.loads(line) for line in whole.splitlines())]
-                self._read[path] = (at + len(whole) + 1, known)
-            found += known
-        return found
-
-    def judge(self, arguments: list[str], workers: int, dist: str, progress: Progress) -> None:
-        """Runs pytest in so many processes, follows its results. Raises `Unreachable` when it could not run at all."""
-        command = [sys.executable, "-m", "pytest", "-p", "contracts.plugin", "-p", "no:cacheprovider", "-q"]
-        command += ["--tb=short", "--rootdir", str(self.folder), "-c", os.devnull, "-W", "error"]
-        if workers > 1:
-            command += ["-p", "xdist.plugin", "-n", str(workers), "--dist", dist]
-        command += ["--pyargs", *arguments, "--inferneo-results", str(self.results)]
-        output = self.folder / "pytest.txt"
-        before, limit = len(self.lines()), time.monotonic() + 60 + HARD_LIMIT * self.budget * 2
-        with output.open("wb") as file:
-            child = subprocess.Popen(
-                command,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=self.folder,
-                env=_environment(),
-            )
-            try:
-                while child.poll() is None and time.monotonic() < limit:
-                    time.sleep(0.05)
-                    progress.show(self.lines())
-            finally:
-                if child.poll() is None:
-                    child.kill()
-                    child.wait()
-        empty = child.returncode == NOTHING_CHOSEN
-        if not empty and (child.returncode not in (0, 1) or len(self.lines()) == before):
-            text = output.read_text(encoding="utf-8", errors="replace")
-            last = [line for line in text.strip().splitlines() if line.strip()][-12:]
-            raise Unreachable(f"the suite did not run (pytest exit {child.returncode}): {' | '.join(last)}")
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what would bring other plugins or options into the run; the checkout stays importable."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
-    paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
-    # The suite runs in a folder of its own; a client's command is meant where the user stands.
-    kept[FOLDER] = str(Path.cwd())
-    return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(p for p in paths if p)}

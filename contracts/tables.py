@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.law import find, laws
-from contracts.report import BAD, Column, Report
+from contracts.report import BAD, SILENT, Column, Report
 
 SIGNS = {
     "ok": ("ok", "green"),
@@ -18,10 +18,11 @@ SIGNS = {
     "known": ("k", "magenta"),
     "failed": ("F", "bold red"),
     "broken": ("B", "bold red"),
+    "lost": ("X", "bold red"),
     "unsupported": ("-", "dim"),
     "unjudged": ("?", "yellow"),
 }
-LEGEND = "~ lenient  k known  F failed  B broken  - unsupported  ? not judged  * a SHOULD"
+LEGEND = "~ lenient  k known  F failed  B broken  X lost  - unsupported  ? not judged  * a SHOULD"
 NARROW = 11
 
 
@@ -57,7 +58,7 @@ def _by_family(report: Report) -> dict[str, dict[Column, list[str]]]:
 
 
 def _share(words: list[str]) -> Text:
-    judged = [word for word in words if word not in ("unsupported", "unjudged")]
+    judged = [word for word in words if word not in SILENT]
     if not words:
         return Text("")
     if not judged:

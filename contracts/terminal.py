@@ -1,6 +1,6 @@
 """The report on a terminal, in 80 columns: what was judged, what is broken, the counts, what to do next.
 
-Nothing is cut, and the lines that are to be pasted are never broken.
+Nothing is cut but the reasons of known failures, which their file has; lines that are to be pasted are never broken.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ MEANING = {
     "known": "broken, and in the baseline or the field notes",
     "failed": "a MUST is broken, and was again when asked again",
     "broken": "could not be judged, because an answer that another law judges was unreadable",
+    "lost": "the server died, or hangs, while it was judged: of its request, or for another reason",
     "unsupported": "not asked: the target lacks what the law speaks of, so it is not counted as kept",
     "unjudged": "not asked: the budget was used up",
 }
-COLORS = {"ok": "green", "lenient": "yellow", "known": "magenta", "failed": "red", "broken": "red"}
+COLORS = {"ok": "green", "lenient": "yellow", "known": "magenta", "failed": "red", "broken": "red", "lost": "red"}
 
 
 def show(report: Report, options: argparse.Namespace) -> None:
@@ -39,11 +40,12 @@ def show(report: Report, options: argparse.Namespace) -> None:
     pen = _Pen(console, width)
     for target in report.targets:
         _target(pen, report, target)
-    for verdict in report.red():
+    for verdict in [*report.red(), *report.lost()]:
         _broken(pen, report, verdict)
     for surprise in report.surprises:
         pen.line(f"recorded {surprise['server']}: {surprise['text']}", style="red")
     _lenient(pen, report)
+    _known(pen, report)
     _unsupported(pen, report)
     if getattr(options, "table", False):
         for table in tables.by_law(report, width):
@@ -108,7 +110,7 @@ def _target(pen: _Pen, report: Report, target: dict[str, Any]) -> None:
     pen.item("profile", f"{target['profile']} ({target['chosen']})")
     has, lacks = found_of(target)
     if has:
-        pen.item("has", ", ".join(has))
+        pen.item("accepts", ", ".join(has))
     if lacks:
         pen.item("lacks", "\n".join(f"{name}: {why}" for name, why in lacks.items()))
     pen.line()
@@ -135,6 +137,20 @@ def _lenient(pen: _Pen, report: Report) -> None:
         where = f" on {report.name(verdict['target'])}" if several else ""
         pen.line(f"  {head(report, verdict, short=True)}{where}", indent="    ")
         pen.line(f"    {' '.join(verdict['reason'].split())}", indent="    ", style="dim")
+    pen.line()
+
+
+def _known(pen: _Pen, report: Report) -> None:
+    """What is broken and in the baseline, one line each."""
+    found = [verdict for verdict in report.of("live", "client") if report.word(verdict) == "known"]
+    if not found:
+        return
+    pen.line("Known", style="bold magenta")
+    several = len(report.side(("live", "client"))) > 1
+    for verdict in found:
+        where = f" on {report.name(verdict['target'])}" if several else ""
+        line = f"  {verdict['law']}{where}: {' '.join(str(report.known(verdict)).split())}"
+        pen.paste(line if len(line) <= pen.width else f"{line[: pen.width - 1]}…")
     pen.line()
 
 

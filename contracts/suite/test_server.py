@@ -35,7 +35,7 @@ def test_server_law(run: Run, url: str, law: Law) -> None:
     verdict = judged(run, target, law)
     run.before[url] = law.id
     run.verdict("live", verdict)
-    if verdict.word in ("failed", "broken"):
+    if verdict.word in ("failed", "broken", "lost"):
         pytest.fail(describe(verdict), pytrace=False)
     if verdict.word == "unsupported":
         pytest.skip(verdict.reason)

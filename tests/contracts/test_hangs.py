@@ -68,7 +68,7 @@ def test_a_hang_is_noticed_where_the_law_itself_has_nothing_to_say(busy: Target)
     assert verdict.word == "unsupported"
     assert lost(busy, verdict) == "hangs"
     told = fatal(find("S-LIMIT-13"), verdict, busy, "hangs")
-    assert (told.word, told.law) == ("failed", "S-LIMIT-13")
+    assert (told.word, told.law) == ("lost", "S-LIMIT-13")
     assert '"max_tokens":100000' in killer(told)
     assert told.reason.startswith("the server hangs: expected an answer to a plain request within")
 

@@ -58,13 +58,13 @@ def mortal(tmp_path: Path) -> Iterator[Mortal]:
 def test_a_death_ends_the_judging_with_a_clear_sentence(
     mortal: Mortal, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One law is red, with the request; those after it have no verdict rather than a wrong one."""
+    """One law is lost, with the request; those after it have no verdict rather than a wrong one."""
     assert main(["run", mortal.url, *LAWS, "--profile", "openai", "--json", str(tmp_path / "r.json")]) == 1
     document = json.loads((tmp_path / "r.json").read_text())
     (death,) = document["deaths"]
     assert death["law"] == "S-REFUSE-08"
     assert death["request"].startswith(f"curl -sS -i -N -X POST {mortal.url}/v1/")
-    assert {v["law"]: v["word"] for v in document["verdicts"]} == {"S-FRAME-03": "ok", "S-REFUSE-08": "failed"}
+    assert {v["law"]: v["word"] for v in document["verdicts"]} == {"S-FRAME-03": "ok", "S-REFUSE-08": "lost"}
     out = capfd.readouterr().out
     assert "DIED during S-REFUSE-08; the request: curl" in out
     assert "nothing more of it was judged; give --restart-cmd" in out
@@ -77,7 +77,7 @@ def test_a_restart_lets_the_rest_be_judged(mortal: Mortal, tmp_path: Path, capfd
     assert main(["run", mortal.url, *LAWS, *flags]) == 1
     document = json.loads((tmp_path / "r.json").read_text())
     words = {v["law"]: v["word"] for v in document["verdicts"]}
-    assert words["S-REFUSE-08"] == "failed"
+    assert words["S-REFUSE-08"] == "lost"
     assert set(words) == {"S-FRAME-03", "S-REFUSE-08", "S-REFUSE-10"}
     assert {death["problem"] for death in document["deaths"]} == {""}
     assert "it was started again" in capfd.readouterr().out

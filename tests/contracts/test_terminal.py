@@ -38,7 +38,7 @@ def test_a_run_by_url_says_what_a_reader_asks(capfd: pytest.CaptureFixture[str])
     text = "\n".join(lines)
     assert code == 1
     assert lines[0] == url
-    assert [line.split()[0] for line in lines[1:4]] == ["model", "profile", "has"]
+    assert [line.split()[0] for line in lines[1:4]] == ["model", "profile", "accepts"]
     at = [
         text.index(words) for words in ("S-FRAME-03 FAILED", "Unsupported on", "laws: ", "a MUST is broken", "explain")
     ]
