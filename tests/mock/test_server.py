@@ -380,10 +380,10 @@ def test_a_session_refuses_what_the_server_refuses() -> None:
     with MockServer() as server:
         for settings in ({"seed": "x"}, {"unsafe": 1}, {"strict": 0}):
             with pytest.raises(ScriptError, match=f"^{next(iter(settings))}: expected"):
-                server.new_session(**settings)  # type: ignore[arg-type]  # the mistake is what is tested
+                server.new_session(**settings)
         session = server.new_session()
         with pytest.raises(ScriptError, match=r"^seed: expected a whole number, got 'x'$"):
-            session.seed("x")  # type: ignore[arg-type]  # as above
+            session.seed("x")  # type: ignore[arg-type]  # the mistake is what is tested
         with pytest.raises(ScriptError, match=r"^reply\.fixture: unknown fixture 'greetings'.*did you mean 'greeting'"):
             session.on().reply(fixture("greetings"))
         assert session.script.rules[0].replies == ()
