@@ -76,24 +76,28 @@ def test_every_word_makes_a_value_of_json() -> None:
     assert (made.seed, made.is_strict) == (7, False)
 
 
+UNTYPED: Any = on
+"""For mistakes that a type checker would tell before."""
+
+
 @pytest.mark.parametrize(
     ("write", "words"),
     [
         (lambda: on().fail(), "at least one fault"),
         (lambda: on().fail(CUT, times=0), "times >= 1"),
-        (lambda: on().fail(CUT, times="2"), r"times >= 1; got 1 fault, times='2'"),
+        (lambda: UNTYPED().fail(CUT, times="2"), r"times >= 1; got 1 fault, times='2'"),
         (lambda: on().fail(CUT, times=True), "times=True"),
         (
-            lambda: on().fail(dsl.error(503)),
+            lambda: UNTYPED().fail(dsl.error(503)),
             r"fail\(\) takes faults, and Error\(.* is a reply: write fail\(status\(503\)\)",
         ),
-        (lambda: on().fail(dsl.text("x")), r"is a reply: write fail\(a fault\)"),
-        (lambda: on().reply(dsl.status(429)), r"reply\(\) takes a reply, and Status\(.* is a fault: write fail"),
-        (lambda: on().named(3), "name: expected a text, got 3"),
-        (lambda: on().hold(3), "hold: expected a text, got 3"),
-        (lambda: on().first("x"), "priority: expected a whole number, got 'x'"),
-        (lambda: on().after("never"), "after: unknown value 'never'; known: cycle, fail, repeat-last"),
-        (lambda: on().unsafe("no"), "unsafe: expected true or false, got 'no'"),
+        (lambda: UNTYPED().fail(dsl.text("x")), r"is a reply: write fail\(a fault\)"),
+        (lambda: UNTYPED().reply(dsl.status(429)), r"reply\(\) takes a reply, and Status\(.* is a fault: write fail"),
+        (lambda: UNTYPED().named(3), "name: expected a text, got 3"),
+        (lambda: UNTYPED().hold(3), "hold: expected a text, got 3"),
+        (lambda: UNTYPED().first("x"), "priority: expected a whole number, got 'x'"),
+        (lambda: UNTYPED().after("never"), "after: unknown value 'never'; known: cycle, fail, repeat-last"),
+        (lambda: UNTYPED().unsafe("no"), "unsafe: expected true or false, got 'no'"),
         (lambda: on().fail(CUT).fail(CUT), "holds for ever"),
         (lambda: on().fail("cutt"), "did you mean 'cut'"),
         (lambda: on().reply({"txet": "a"}), "did you mean 'text'"),
