@@ -193,7 +193,7 @@ def difference(call: Call) -> str:
     """What a generating request says beside the plain one, like `chat stop=[]`; else its method and path."""
     document = call.document
     if call.method != "POST" or not isinstance(document, dict):
-        return f"{call.method} {call.path} {repr(call.body[:30]) if call.body else ''}".strip()
+        return f"{call.method} {call.path}{' with no JSON object' if call.method == 'POST' else ''}"
     plain: dict[str, tuple[Any, ...]] = {
         "max_tokens": (8,),
         "temperature": (0,),

@@ -76,8 +76,10 @@ def counted(target: Target, case: Fewer) -> None:
     if used > fewer or texts != others:
         return
     *before, last = case.fewer.document["messages"]
-    if counts(target, case.fewer.with_(messages=[*before, {**last, "content": LONGER}]))[0] <= fewer:
-        raise Vacuous("prompt_tokens do not depend on the prompt")
+    longer = [case.fewer.with_(messages=[*before, {**last, "content": text}]) for text in (LONGER, LONGER * 2)]
+    said = [fewer, *(counts(target, call)[0] for call in longer)]
+    if not said[0] < said[1] < said[2]:
+        raise Vacuous(f"prompt_tokens do not grow with the prompt: {said}")
     got = f"{used} and {fewer} prompt_tokens, and the same text {texts}"
     expect(False, f"more prompt_tokens with than without {case.without}, or another text", got)
 
@@ -123,8 +125,11 @@ def two_text_parts_are_one(target: Target, call: Call) -> None:
     text = call.document["messages"][-1]["content"]
     if not isinstance(text, str) or len(text) < 2:
         raise Vacuous("a text of one character has no parts")
-    one, two = _in_parts(call, [text]), _in_parts(call, [text[: len(text) // 2], text[len(text) // 2 :]])
+    at = max(text.find(" "), 0) or len(text) // 2
+    one, two = _in_parts(call, [text]), _in_parts(call, [text[:at], text[at:]])
     same(target, one, two, "in two parts")
+    if text[at] != " ":
+        return  # a word that is cut may have other tokens
     used = [usage.get("prompt_tokens") for usage in _usages(target, one, two)]
     expect(len(set(used)) < 2, f"the same prompt_tokens in two parts: {used[:1]}", used[1:])
 

@@ -196,3 +196,21 @@ def test_a_crash_that_was_told_is_not_told_again() -> None:
         assert (first.word, judge(find("S-REFUSE-07"), target, FAST).word) == ("failed", "failed")
         words = {law: judge(find(law), target, FAST) for law in REPEATING}
     assert {law: one.reason for law, one in words.items() if one.word == "failed"} == {}
+
+
+class ByRule(Stranger):
+    """The answer and its usage are written in a rule for each prompt that says hello, and in another for all others."""
+
+    def tokens(self, body: dict[str, Any], text: str) -> list[str]:
+        return ["Hello"] if "hello" in text else ["Anything"]
+
+    def usage(self, text: str, tokens: list[str]) -> dict[str, int]:
+        asked = 10 if tokens == ["Hello"] else 20
+        return {"prompt_tokens": asked, "completion_tokens": 1, "total_tokens": asked + 1}
+
+
+def test_a_usage_that_somebody_wrote_says_nothing_of_messages() -> None:
+    """Tokens that do not grow with the prompt do not grow with another message either."""
+    with serving(ByRule) as url:
+        verdict = judge(find("S-USAGE-14"), connect(url, Options(profile="openai")), FAST)
+    assert verdict.word in ("ok", "unsupported"), verdict.reason
