@@ -124,6 +124,8 @@ def nobody_gets_what_is_another_s(target: Target, callers: list[Marked]) -> None
     """
     calls = [one.call(target, 24) for one in callers]
     alone = [heard(target.send(call)) for call in calls]
+    if any(one.ends > 1 for one in alone):  # or what others have left comes out
+        alone = [at_rest(target, call)[0] for call in calls]
     for one, before, exchange in zip(callers, alone, at_once(target, calls), strict=True):
         if exchange.status == 200:
             others = [other.mark for other in callers if other is not one]
