@@ -58,6 +58,11 @@ class World:
 
     def fresh(self, said: Any) -> None:
         """No id comes twice."""
+        if str(said) in self.ids:
+            answers = [exchange.document for exchange in at_once(self.target, [self.call(0, False)] * 8)]
+            ids = [str(one.get("id")) for one in answers if isinstance(one, dict)]
+            if len(set(ids)) < len(ids):
+                raise Unjudged("ids of answers at the same moment are not unique (S-ID-02 judges that)")
         expect(str(said) not in self.ids, "an id that was not seen before", said)
         self.ids.add(str(said))
 
