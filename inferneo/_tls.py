@@ -51,16 +51,16 @@ class LockedSocket:
     def recv(self, size: int) -> bytes:
         """At most `size` bytes; `b""` at the end. Raises `TimeoutError`, `OSError`."""
         try:
-            data: bytes = self._step(self._tls.recv, size)
+            data: bytes = self._step(self._tls.recv, size, self._end())
         except ssl.SSLEOFError:
             return b""  # no farewell of TLS: a WebSocket says itself whether it was whole
         return data
 
     def sendall(self, data: bytes) -> None:
         """Send it all. Raises `TimeoutError`, `OSError`."""
-        rest = memoryview(data)
+        rest, end = memoryview(data), self._end()
         while rest:
-            rest = rest[self._step(self._tls.send, rest) :]
+            rest = rest[self._step(self._tls.send, rest, end) :]
 
     def shutdown(self, how: int) -> None:
         """End a direction of the connection; what was received can still be read. Raises `OSError`."""
@@ -73,8 +73,10 @@ class LockedSocket:
         with self._lock:
             self._tls.close()
 
-    def _step(self, step: Callable[[Any], Any], argument: Any) -> Any:
-        end = None if self._timeout is None else time.monotonic() + self._timeout
+    def _end(self) -> float | None:
+        return None if self._timeout is None else time.monotonic() + self._timeout
+
+    def _step(self, step: Callable[[Any], Any], argument: Any, end: float | None) -> Any:
         while True:
             with self._lock:
                 try:

@@ -72,6 +72,5 @@ def test_a_port_refuses_while_a_connection_comes(loop: str, steps: int, aloud: l
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         answer = runner.run(asyncio.wait_for(main(), 20))
     assert answer in (b"", b"HTTP/1.1 200")
-    assert steps < 3 or answer
     gc.collect()
     assert aloud == []
