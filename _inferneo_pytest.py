@@ -257,10 +257,12 @@ def inferneo_mock(request: pytest.FixtureRequest, _inferneo_server: MockServer) 
     request.node._inferneo_before = (_inferneo_server, _inferneo_server.run(lambda: _inferneo_server.core("").requests))
     request.node._inferneo_session = session
     yield session
-    problems = session.problems() if settings.get("strict") is not False else []
-    del request.node._inferneo_session
-    description = _told(request.node, session, explained=False) if problems else ""
-    session.close()
+    try:
+        problems = session.problems() if settings.get("strict") is not False else []
+        description = _told(request.node, session, explained=False) if problems else ""
+    finally:
+        del request.node._inferneo_session
+        session.close()
     if problems and not request.node.stash.get(FAILED, False):
         pytest.fail("\n".join([f"inferneo_mock: {problems[0]}", *problems[1:], description]), False)
 

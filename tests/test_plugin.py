@@ -391,6 +391,37 @@ def test_what_a_user_saw_is_in_the_report(pytester: pytest.Pytester, monkeypatch
     assert result.stdout.str().count("raised-on-success (fail)") == 2
 
 
+def test_a_session_whose_problems_cannot_be_told_is_closed(pytester: pytest.Pytester) -> None:
+    """Also a streamed response that a client gave its user makes no verdict raise."""
+    result = run(
+        pytester,
+        """
+        import httpx
+
+        SEEN = []
+
+        def test_unread(inferneo_mock):
+            with inferneo_mock.call("a") as call, httpx.Client() as client:
+                with client.stream("GET", inferneo_mock.url + "/v1/models") as response:
+                    call.returned(response)
+            assert call.verdict().attempts == 1
+
+        def test_broken(inferneo_mock):
+            def problems():
+                raise KeyError("x")
+
+            close = inferneo_mock.close
+            inferneo_mock.problems = problems
+            inferneo_mock.close = lambda: SEEN.append(close())
+
+        def test_after():
+            assert SEEN == [None]
+        """,
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    assert "ResponseNotRead" not in result.stdout.str()
+
+
 @pytest.mark.slow
 def test_the_printed_command_works_word_for_word(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder with a blank in its name, from another directory: overlap, a function of the test, a key, a limit."""

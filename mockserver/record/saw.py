@@ -2,7 +2,7 @@
 
 Laws: texts are compared without case and white space, for clients strip and fold what they hand on; they are looked for
 in texts, in values of mappings and sequences, and in the fields of objects. Where nothing is a text (a length, a bool,
-None) nothing can be told, and that is said, never guessed.
+None) nothing can be told, and that is said, never guessed. What a property of the user's own raises is no text.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def text_of(value: Any) -> str | None:
         for step in path:
             try:
                 found = found[step] if isinstance(step, int) or isinstance(found, dict) else getattr(found, step)
-            except (AttributeError, KeyError, IndexError, TypeError):
+            except Exception:  # whatever a property of the user's own raises: a response that was not read
                 found = None
                 break
         if isinstance(found, str):
@@ -98,10 +98,10 @@ def piece_text(piece: Any) -> str | None:
     """The text of one piece of a stream: a text, or what the first choice of a chunk says (`.text` if it has one)."""
     if isinstance(piece, str):
         return piece
-    text = getattr(piece, "text", None)
-    if isinstance(text, str):
-        return text
     try:
+        text = getattr(piece, "text", None)
+        if isinstance(text, str):
+            return text
         choice = piece["choices"][0] if isinstance(piece, dict) else piece.choices[0]
         delta = (
             (choice.get("delta") or choice) if isinstance(choice, dict) else (getattr(choice, "delta", None) or choice)
@@ -110,8 +110,8 @@ def piece_text(piece: Any) -> str | None:
             found = delta.get(name) if isinstance(delta, dict) else getattr(delta, name, None)
             if isinstance(found, str):
                 return found
-    except (AttributeError, IndexError, KeyError, TypeError):
-        pass
+    except Exception:  # as in `text_of`
+        return None
     return None
 
 
@@ -142,11 +142,20 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
 
 def _fields(value: Any) -> list[Any]:
     """The fields of an object, however it keeps them; properties are not asked."""
-    own = getattr(value, "__dict__", {})
-    slots = getattr(type(value), "__struct_fields__", None) or getattr(type(value), "__slots__", ())
-    names = (slots,) if isinstance(slots, str) else tuple(slots or ())
-    kept = {name: getattr(value, name, None) for name in names if isinstance(name, str)}
-    return [one for name, one in {**own, **kept}.items() if not name.startswith("_")]
+    own = _asked(value, "__dict__")
+    slots = _asked(type(value), "__struct_fields__") or _asked(type(value), "__slots__")
+    names = (slots,) if isinstance(slots, str) else slots if isinstance(slots, list | tuple) else ()
+    found = dict(own) if isinstance(own, Mapping) else {}
+    found |= {name: _asked(value, name) for name in names if isinstance(name, str) and not name.startswith("_")}
+    return [one for name, one in found.items() if not str(name).startswith("_")]
+
+
+def _asked(value: Any, name: str) -> Any:
+    """An attribute; None where there is none, or where asking for it raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # as in `text_of`
+        return None
 
 
 def folded(text: str) -> str:

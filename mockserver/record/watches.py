@@ -26,7 +26,7 @@ def told(watches: Iterable[CallWatch], unasked: bool = True) -> list[str]:
         try:
             found += _told(watch, unasked)
         except Exception as error:  # a report that raises tells nothing of the other calls
-            found.append(f"call {watch.name!r} cannot be told: {type(error).__name__}: {error}")
+            found.append(_untold(watch, error))
     return found
 
 
@@ -39,13 +39,24 @@ def _told(watch: CallWatch, unasked: bool) -> list[str]:
 
 
 def forgotten(watches: Iterable[CallWatch]) -> list[str]:
-    """One text per call that is over, in which something is wrong, and whose verdict nobody asked for."""
-    return [
-        f"nobody asked for the verdict on {watch.peek()}\n  say `assert call.verdict()` behind the block, or "
-        f"inferneo_mock.call({watch.name!r}, judge=False) where the findings are no matter"
-        for watch in watches
-        if _forgotten(watch)
-    ]
+    """One text per call that is over, in which something is wrong (or which cannot be told), and whose verdict nobody
+    asked for.
+    """
+    found: list[str] = []
+    for watch in watches:
+        try:
+            if _forgotten(watch):
+                found.append(
+                    f"nobody asked for the verdict on {watch.peek()}\n  say `assert call.verdict()` behind the block, "
+                    f"or inferneo_mock.call({watch.name!r}, judge=False) where the findings are no matter"
+                )
+        except Exception as error:  # as in `told`
+            found.append(_untold(watch, error))
+    return found
+
+
+def _untold(watch: CallWatch, error: Exception) -> str:
+    return f"call {watch.name!r} cannot be told: {type(error).__name__}: {error}"
 
 
 def _forgotten(watch: CallWatch) -> bool:

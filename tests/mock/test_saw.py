@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.record.saw import Saw, besides, causes, holds, is_lost, is_timeout, shown_error, texts_of
+from mockserver.record import watches
+from mockserver.record.saw import Saw, besides, causes, holds, is_lost, is_timeout, piece_text, shown_error, texts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,55 @@ class Plain:
     @property
     def asked(self) -> str:
         raise AssertionError("properties are not asked")
+
+
+class Unread:
+    """As a streamed response of httpx, which raises a RuntimeError where it is asked for its text."""
+
+    __slots__ = ("status",)
+
+    def __init__(self) -> None:
+        self.status = "a"
+
+    def __getattr__(self, name: str) -> str:
+        raise RuntimeError(f"{name}: not read")
+
+
+class Broken:
+    __slots__ = ("gone", "kept")
+
+    def __init__(self) -> None:
+        self.kept = "a"
+
+    def __getattr__(self, name: str) -> str:
+        raise OSError(name)
+
+
+@pytest.mark.parametrize("value", [Unread(), Broken(), [Unread()], {"x": Broken()}], ids=range(4))
+def test_what_a_property_raises_is_no_text(value: Any) -> None:
+    """Whatever it is: the verdict goes on, and what can be read is read."""
+    assert texts_of(value) == ("a",)
+
+
+def test_a_piece_that_cannot_be_asked_has_no_text() -> None:
+    """Watching a stream changes nothing, so it raises nothing of its own."""
+    assert piece_text(Unread()) is None
+
+
+class Unjudged:
+    """A call that is over, nobody asked, and whose verdict cannot be made."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.judged, self.void, self.over = name, False, False, True
+
+    def peek(self) -> Any:
+        raise KeyError("x")
+
+
+def test_a_call_that_cannot_be_judged_keeps_no_other_from_being_told() -> None:
+    """At the end of a test an exception here would leave its session open."""
+    calls: list[Any] = [Unjudged("a"), Unjudged("b")]
+    assert watches.forgotten(calls) == [f"call {name!r} cannot be told: KeyError: 'x'" for name in "ab"]
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_a_lost_connection_and_what_the_server_says_of_retries_count() -> None:
     lost = [Try((cut(after_bytes=0),), sent=0)]
     assert verdict(lost, error()) == ("gave-up",)
     assert "it ended before a status line" in told(lost, error())
-    never = (status(503, headers={"x-should-retry": "false"}),)
+    never = (status(503, headers=((b"x-should-retry", b"false"),)),)
     assert verdict([Try(never), Try(at=0.6)], value()) == ("retried-permanent",)
     assert verdict([Try(never)], error()) == ()
 
