@@ -7,36 +7,61 @@ import json
 import re
 import shlex
 from dataclasses import fields, replace
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
 LEAST = 6
 """A key of fewer characters is masked in `Authorization` only: its letters are in every text."""
+HEAD = 8
+"""A text that was cut may hold the beginning of a key: from so many characters on it is masked."""
 NAME = "API_KEY"
 IN_DOUBLE_QUOTES = re.compile(r'[^"\\`$!]*')
 
 
 def forms(key: str) -> dict[str, str]:
-    """What a text may hold of a key, and the expansion of a POSIX shell that gives it; the longest first."""
-    found = {key: f"${NAME}"}
+    """What a text may hold of a key, and the filter of a POSIX shell that makes it of the key; "" where it is read as
+    the key."""
+    found = {key: ""}
     for told in (json.dumps(key)[1:-1], json.dumps(key, ensure_ascii=False)[1:-1], quote(key, safe="")):
-        found.setdefault(told, f"${NAME}")
+        found.setdefault(told, "")
     if key.isascii():
-        found.setdefault(key.swapcase(), f'$(printf %s "${NAME}" | tr a-zA-Z A-Za-z)')
-    found.setdefault(key[:-1], f"${{{NAME}%?}}")
-    return {told: found[told] for told in sorted(filter(None, found), key=len, reverse=True)}
+        found.setdefault(key.swapcase(), "tr a-zA-Z A-Za-z")
+    return found
+
+
+def expansion(key: str, form: str, size: int) -> str:
+    """What a POSIX shell expands to so many characters of a form of the key. Where they are cut in an escape, or after
+    one, it is the whole key."""
+    change = forms(key)[form]
+    whole = size == len(form) or (form != key and not change)
+    if not change and (whole or size == len(key) - 1):
+        return f"${NAME}" if whole else f"${{{NAME}%?}}"
+    told = f'printf %{"" if whole else f".{size}"}s "${NAME}"'
+    return f"$({told} | {change})" if change else f"$({told})"
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _pieces(text: str, key: str) -> list[tuple[str, bool]]:
-    """The text in pieces, each with whether it is an expansion."""
+    """The text in pieces, each with whether it is an expansion: of the key, or of its beginning where it was cut."""
     known = forms(key)
+    heads = {form: form[: max(1, min(HEAD, len(form) - 1))] for form in known}
     pieces, at = [], 0
-    for found in re.finditer("|".join(map(re.escape, known)), text):
-        pieces.append((text[at : found.start()], False))
-        shell, after = known[found[0]], text[found.end() : found.end() + 1]
+    for found in re.finditer("|".join(map(re.escape, sorted(heads.values(), key=len, reverse=True))), text):
+        start = found.start()
+        if start < at:
+            continue
+        sizes = {form: _common(form, text[start : start + len(form)]) for form in known}
+        form = max((form for form in known if sizes[form] >= len(heads[form])), key=lambda one: sizes[one])
+        pieces.append((text[at:start], False))
+        at = start + sizes[form]
+        shell, after = expansion(key, form, sizes[form]), text[at : at + 1]
         glued = shell == f"${NAME}" and (after.isalnum() or after == "_")
         pieces.append((f"${{{NAME}}}" if glued else shell, True))
-        at = found.end()
     return [piece for piece in (*pieces, (text[at:], False)) if piece[0]]
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from stranger import Stranger, serving
 
+from contracts.brief import brief
 from contracts.connect import connect
 from contracts.exchange import MESSAGE, Call, get, post
-from contracts.judge import Effort, judge
+from contracts.judge import Effort, Failure, judge
 from contracts.law import find
 from contracts.options import Options
-from contracts.secret import mask, masked, word
+from contracts.secret import mask, masked, veiled, word
 from contracts.server_laws.security import wrong_keys
 
 KEY = "sk-Right_0001"
@@ -59,6 +62,55 @@ def test_what_is_no_secret_stays() -> None:
     assert masked("an example", "x") == "an example"
     assert word("Authorization: Bearer abcd", "abc", 1) == '"Authorization: Bearer ${API_KEY}d"'
     assert mask({"got": ["abc"]}, "abc") == {"got": ["abc"]}
+
+
+LONG = "sk-Right_0001-and-much-more/of%it"
+
+
+@pytest.mark.parametrize(
+    "made", [str, str.swapcase, lambda key: json.dumps(key)[1:-1], lambda key: quote(key, safe="")]
+)
+@pytest.mark.parametrize("key", [KEY, LONG])
+def test_a_key_that_was_cut_is_masked(made: Callable[[str], str], key: str) -> None:
+    """Wherever the text ends: of a key slid over the cut no eight characters are left, and all before it is."""
+    form = made(key)
+    for size in range(len(form) + 1):
+        shown = f"got: {form}, and"[: 5 + size]
+        assert form[:8] not in masked(shown, key)
+        assert masked(shown, key) == shown or size >= 8
+        assert masked(shown, key).startswith("got: ")
+        middle = f"{shown} ...(900 characters)... the end"
+        assert form[:8] not in masked(middle, key)
+        assert masked(middle, key).endswith(" ...(900 characters)... the end")
+
+
+def test_a_short_key_is_masked_as_it_is() -> None:
+    """Whole and without its last character; of six or seven no beginning is a secret."""
+    assert masked("abcdefg abcdef abcde", "abcdefg") == "$API_KEY ${API_KEY%?} abcde"
+    assert masked("abcdef abcde abcd", "abcdef") == "$API_KEY ${API_KEY%?} abcd"
+
+
+def test_a_law_that_cuts_what_it_shows_shows_no_key() -> None:
+    """The answer holds the key where the judge cuts its beginning."""
+    found = [line for size in range(280, 305) if KEY[:8] in (line := judged_at(size))]
+    assert found == []
+
+
+def judged_at(size: int) -> str:
+    """The reason of S-SECURE-02 on a server whose refusal has the key after so many bytes."""
+    said = b'{"error": {"message": "' + b"." * (size - 23) + KEY.encode()
+    failure = Failure("no key", repr(said[:300]), brief(said.decode()), [], [], "", 0)
+    told = veiled(failure, KEY)
+    return f"{told.got} {told.case}"
+
+
+@pytest.mark.parametrize("size", range(8, len(KEY)))
+def test_a_part_of_the_key_can_be_pasted(size: int) -> None:
+    """The line sends the beginning that it stands for, in either case."""
+    for value in (f"Bearer {KEY[:size]}!", f"Bearer {KEY.swapcase()[:size]}!", f"Bearer {KEY[:size]}$x"):
+        line = get("/v1/models", ("Authorization", value)).curl("http://127.0.0.1:9", KEY)
+        assert KEY[:8] not in line
+        assert pasted(line)[-1] == f"Authorization: {value}"
 
 
 def test_bytes_are_masked_too() -> None:
