@@ -24,6 +24,9 @@ HARD_LIMIT = 10.0
 LEAVING = 4.0
 """Seconds that a process that was interrupted has to end."""
 
+KEY = "INFERNEO_CONTRACTS_API_KEY"
+"""The variable by which the suite gets the key: others of the machine can read the words of a command."""
+
 NOTHING_CHOSEN = 5
 """What pytest exits with when no law of the suite was asked for."""
 
@@ -31,12 +34,13 @@ NOTHING_CHOSEN = 5
 class Suite:
     """The suite in a process of its own, once or twice, and what it told so far."""
 
-    def __init__(self, folder: Path, budget: float, total: int, started: float) -> None:
+    def __init__(self, folder: Path, budget: float, total: int, started: float, key: str = "") -> None:
         self.folder = folder
         self.budget = budget
         self.total = total
         self.results = folder / "results.jsonl"
         self.started = started
+        self.key = key
         self._read: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
 
     def lines(self) -> list[dict[str, Any]]:
@@ -70,7 +74,7 @@ class Suite:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
-                env=_environment(),
+                env=_environment(self.key),
             )
             try:
                 while child.poll() is None and time.monotonic() < limit:
@@ -102,10 +106,12 @@ def _leave(child: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _environment() -> dict[str, str]:
-    """Ours without what would bring other plugins or options into the run; the checkout stays importable."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+def _environment(key: str) -> dict[str, str]:
+    """Ours without what would bring other plugins or options into the run; the checkout stays importable. `key`: the
+    servers' key, "" for none."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", KEY)}
     paths = [str(Path(__file__).resolve().parent.parent), kept.get("PYTHONPATH", "")]
     # The suite runs in a folder of its own; a client's command is meant where the user stands.
     kept[FOLDER] = str(Path.cwd())
+    kept |= {KEY: key} if key else {}
     return {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(p for p in paths if p)}

@@ -19,6 +19,7 @@ from contracts.extra import missing
 
 try:
     from contracts.adapters import DEFAULT
+    from contracts.child import KEY
     from contracts.judge import NO_TIME, Effort, Verdict
     from contracts.options import FLAGS, USUAL, Options, parse_budget, parse_capability
     from contracts.secret import masked
@@ -126,6 +127,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     value = config.getoption
+    # What the suite starts inherits no key; its workers are told it.
+    key = os.environ.pop(KEY, "")
+    config.option.inferneo_api_key = value("--inferneo-api-key") or getattr(config, "workerinput", {}).get(KEY, key)
     from contracts.law import beginning
     from contracts.profile import profile
     from contracts.wire import parse_url
@@ -165,6 +169,12 @@ def pytest_configure(config: pytest.Config) -> None:
             until=value("--inferneo-until") or (started + budget if value("--inferneo-budget") else 0.0),
         )
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist gets the words of the command, and the key, which is not among them."""
+    node.workerinput[KEY] = node.config.option.inferneo_api_key
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             fakes[mock] = "inferneo-mock serve --profile docs"
         arguments = _arguments(options, settings, mock if wants_clients else "")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inferneo-contracts-")))
-        suite = Suite(folder, budget, _total(settings, clients_only, wants_clients), started)
+        suite = Suite(folder, budget, _total(settings, clients_only, wants_clients), started, settings.api_key)
         modules = [] if clients_only else [SERVER]
         modules += [CLIENT] if wants_clients else []
         modules += [RECORDED] if settings.recorded and not clients_only else []
@@ -158,7 +158,6 @@ def _arguments(options: argparse.Namespace, settings: Options, mock: str) -> lis
     for flag, value in (
         ("--inferneo-mock-url", mock),
         ("--inferneo-model", settings.model),
-        ("--inferneo-api-key", settings.api_key),
         ("--inferneo-profile", settings.profile),
         ("--inferneo-restart-cmd", settings.restart_cmd),
         ("--inferneo-database", settings.database),
