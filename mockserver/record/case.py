@@ -14,7 +14,7 @@ from mockserver.plan import Body, Raw, Stall
 from mockserver.record.calls import Call
 from mockserver.record.journal import Exchange
 from mockserver.record.saw import Saw
-from mockserver.record.sent import LIMIT, Sent, flat
+from mockserver.record.sent import LIMIT, Sent, flat, unchunked
 
 Passed = Callable[[float, float], float]
 """Seconds between two times of the server's monotonic clock, as the session counts them."""
@@ -127,7 +127,7 @@ def _document(text: str) -> object:
 
 
 def wire_text(exchange: Exchange) -> str:
-    """What came of the body, as it stood on the wire: a part of a document has no other text."""
+    """What came of the body, out of its chunks: what a client has that hands on all that it read."""
     data, request = bytearray(), exchange.request
     alive = (request.header(b"connection") or b"").lower() != b"close"
     lowered = lower(
@@ -138,7 +138,10 @@ def wire_text(exchange: Exchange) -> str:
             data += step.data
         if len(data) >= min(exchange.sent_bytes, LIMIT):
             break
-    return bytes(data[: exchange.sent_bytes]).partition(b"\r\n\r\n")[2].decode("utf-8", "replace")
+    head, _, body = bytes(data[: exchange.sent_bytes]).partition(b"\r\n\r\n")
+    if b"transfer-encoding: chunked" in head.lower():
+        body, _ = unchunked(body)
+    return body.decode("utf-8", "replace")
 
 
 def retry_after(told: Sent) -> float | None:

@@ -22,7 +22,7 @@ SLACK = 0.05
 """Seconds that a retry may come earlier than Retry-After says: clocks and timers differ."""
 
 WIRE = 8
-"""Characters of a value that stand in an unfinished body only where they came from it."""
+"""Characters of a text that stand in an unfinished event or body only where they came from it."""
 
 Judge = Callable[[Case], str | tuple[str, str]]
 """The evidence (with the advice, where the law's own does not fit), or the empty string."""
@@ -65,8 +65,8 @@ def raised_on_success(case: Case) -> str:
 
 
 def truncated_accepted(case: Case) -> str | tuple[str, str]:
-    """A part was handed on as the whole: what the user got has (a part of) the text that came. An answer that shares
-    nothing with it is the client's own ("Sorry, no summary today"), and right.
+    """A part was handed on as the whole: what the user got has (a part of) the text that the model said, or all of the
+    body. An answer that shares no such text is the client's own ("Sorry, no summary today"), and right.
     """
     if not _broken(case) or not _given(case):
         return ""
@@ -87,23 +87,36 @@ def _broken(case: Case) -> bool:
 
 def _given(case: Case) -> bool:
     """Whether what came of the last attempt is in what the user got."""
+    return _shared(case) is not None
+
+
+def _shared(case: Case) -> tuple[str, str] | None:
+    """What was said in what came (what is before it has no words: the body itself), and the text of the user that has
+    it. Keys, ids and names are nobody's words: an answer of the client's own may well have them.
+    """
     texts, said = case.saw.texts, case.last.text
-    if not folded(said):
-        if texts and not any(map(folded, texts)):
-            return True  # nothing came, and nothing was handed on as an answer
-        wire = wire_text(case.exchange)
-        return any(len(folded(text)) >= WIRE and holds(text, wire) for text in texts)
-    if any(holds(text, said) for text in texts):
-        return True
-    wire = wire_text(case.exchange)
-    return any(len(folded(text)) >= 2 * WIRE and holds(text, wire) for text in texts)
+    if not folded(said) and texts and not any(map(folded, texts)):
+        return said, texts[0]  # nothing came, and nothing was handed on as an answer
+    heard = said + case.last.begun
+    for text in texts:
+        if folded(said) and holds(text, said):
+            return said, text
+        if case.last.begun and _long(text, heard) and holds(text, heard):
+            return heard, text
+    body = wire_text(case.exchange)
+    whole = (text for text in texts if len(folded(body)) >= WIRE and folded(body) in folded(text))
+    return next(((body, text) for text in whole), None)
+
+
+def _long(text: str, part: str) -> bool:
+    """Whether two texts are the same, or long enough that the one stands in the other by no chance."""
+    return folded(text) == folded(part) or min(len(folded(text)), len(folded(part))) >= WIRE
 
 
 def _compared(case: Case) -> str:
     """What was compared with what, for the evidence."""
-    said, texts = case.last.text, case.saw.texts
-    held = next((text for text in texts if holds(text, said)), texts[0] if texts else "")
-    return f"it came as far as {_short(said)}, the user got {_short(held)} (compared without case and white space)"
+    said, text = _shared(case) or (case.last.text, "")
+    return f"it came as far as {_short(said)}, the user got {_short(text)} (compared without case and white space)"
 
 
 def _short(text: str) -> str:
@@ -140,14 +153,17 @@ def retried_after_output(case: Case) -> str:
 
 def cannot_tell(case: Case) -> str:
     """An attempt broke off, and what the user got has no text to compare (a number, a bool, None)."""
-    if not case.saw.answered or case.saw.texts:
+    if not case.saw.answered:
+        return ""
+    broken = _broken(case)
+    if not broken and not any(told.streamed and told.visible for _, _, told, _ in case.retries()):
+        return ""
+    if case.saw.texts:  # last, for it looks into all that the user got
         return ""
     kind = "None" if case.saw.value is None else f"of type {type(case.saw.value).__name__}"
-    if _broken(case):
+    if broken:
         return f"the response {case.ending}; whether the user was given the part, a value that is {kind} does not show"
-    if any(told.streamed and told.visible for _, _, told, _ in case.retries()):
-        return f"an attempt broke off after its first token; whether the user saw it, a value that is {kind} hides"
-    return ""
+    return f"an attempt broke off after its first token; whether the user saw it, a value that is {kind} hides"
 
 
 def one_sign(case: Case) -> str:

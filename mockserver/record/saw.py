@@ -165,7 +165,8 @@ def folded(text: str) -> str:
 
 def holds(text: str, part: str) -> bool:
     """Whether a text that the user got has (a part of) what the wire said in it: three fifths of the shorter one, but
-    at most `RUN` characters, stand in a row in the longer; where one is very short, both are the same.
+    at most `RUN` characters, stand in a row in the longer; all of it where it is short, and both are the same where one
+    is very short.
     """
     text, part = folded(text), folded(part)
     short = min(len(text), len(part))
@@ -173,7 +174,9 @@ def holds(text: str, part: str) -> bool:
         return text == part
     if len(text) < RUN // 2 and len(text) * 2 < len(part):
         return part.startswith(text)  # a word or two may stand in any answer
-    run = min(RUN, short, max(SHORT + 1, (short * 3 + 4) // 5))
+    if len(part) <= SHORT + 1 and len(part) < len(text):
+        return False  # so may the first word of an answer
+    run = short if short < RUN // 2 else min(RUN, (short * 3 + 4) // 5)
     runs = {part[at : at + run] for at in range(len(part) - run + 1)}
     return any(text[at : at + run] in runs for at in range(len(text) - run + 1))
 

@@ -28,7 +28,8 @@ _DATE = b"x" * 29
 class Sent:
     """`status` None: no status line arrived. `events`: the payloads of a stream, whole ones. `text`: what the
     assistant was seen to say, tool arguments included. `error`: an error inside a stream. `damaged`: an event was no
-    JSON. `silence`: the longest planned wait between two writes, in seconds.
+    JSON. `silence`: the longest planned wait between two writes, in seconds. `begun`: what the assistant was seen to
+    say in an event, or a document, that did not come to its end.
     """
 
     status: int | None = None
@@ -42,6 +43,7 @@ class Sent:
     error: str = ""
     damaged: bool = False
     silence: float = 0.0
+    begun: str = ""
 
     @property
     def whole(self) -> bool:
@@ -101,7 +103,7 @@ def _read(data: bytes, silence: float, method: str) -> Sent:
     known = dict(headers)
     status = int(told[1])
     if "chunked" in known.get("transfer-encoding", "").lower():
-        body, framed = _unchunk(body)
+        body, framed = unchunked(body)
     elif known.get("content-length", "").isdigit():
         length = int(known["content-length"])
         framed = len(body) >= length or method == "HEAD" or status in (204, 304)
@@ -109,11 +111,13 @@ def _read(data: bytes, silence: float, method: str) -> Sent:
         framed = True
     if not known.get("content-type", "").startswith("text/event-stream"):
         text = _said(_json(body)) if framed and status < 300 else ""
-        return Sent(status, headers, framed=framed, text=text, silence=silence)
+        begun = _begun(body) if not framed and status < 300 else ""
+        return Sent(status, headers, framed=framed, text=text, silence=silence, begun=begun)
     return _stream(body, status, headers, framed, silence)
 
 
-def _unchunk(body: bytes) -> tuple[bytes, bool]:
+def unchunked(body: bytes) -> tuple[bytes, bool]:
+    """The body in chunks, without its chunks, and whether it came to its end (RFC 9112, 7.1)."""
     found = bytearray()
     while True:
         line, ended, rest = body.partition(b"\r\n")
@@ -131,7 +135,7 @@ def _unchunk(body: bytes) -> tuple[bytes, bool]:
 
 def _stream(body: bytes, status: int, headers: tuple[tuple[str, str], ...], framed: bool, silence: float) -> Sent:
     text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    *blocks, _ = text.split("\n\n")
+    *blocks, rest = text.split("\n\n")
     events = []
     for block in blocks:
         lines = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
@@ -154,7 +158,8 @@ def _stream(body: bytes, status: int, headers: tuple[tuple[str, str], ...], fram
         if value.get("error"):
             error = json.dumps(value["error"])
     done = any(event.strip() == "[DONE]" for event in events)
-    return Sent(status, headers, True, tuple(events), said, framed, finished, done, error, damaged, silence)
+    begun = _begun(rest.encode())
+    return Sent(status, headers, True, tuple(events), said, framed, finished, done, error, damaged, silence, begun)
 
 
 def _json(data: bytes) -> Any:
@@ -162,6 +167,19 @@ def _json(data: bytes) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError):
         return None
+
+
+_BEGUN = re.compile(rb'"(?:content|text|arguments)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+"""A text of the assistant, be it without its closing quote; a quote inside of one has a backslash before it."""
+
+
+def _begun(data: bytes) -> str:
+    """What the assistant says in a document that breaks off: its keys and ids are nobody's words."""
+    found = []
+    for raw in _BEGUN.findall(data):
+        text = _json(b'"%b"' % re.sub(rb"\\u[0-9a-fA-F]{0,3}$", b"", raw))
+        found.append(text if isinstance(text, str) else raw.decode("utf-8", "replace"))
+    return "".join(found)
 
 
 def _said(document: Any) -> str:

@@ -162,7 +162,8 @@ def _sees(law: Law) -> str:
 
 _HEAD = """# Verdicts: was the client right?
 
-Made from `mockserver/record/verdict.py` by `python -m mockserver.record.verdict`; a test fails when it differs.
+Made by `python -m mockserver.record.verdict`, the findings and their advice of `mockserver/record/findings.py`, all
+else of `mockserver/record/verdict.py`; a test fails when it differs.
 
 ```python
 def test_a_cut_stream(inferneo_mock):
@@ -191,10 +192,13 @@ the session's clock: seconds that the test let pass are waited. A verdict is on 
 ## What is compared
 Whether a part was handed on is read off the texts that the user got: pieces of a watched stream, a text, texts in
 mappings, sequences and the fields of objects; without case and white space, so `.strip()` and `.upper()` hide nothing.
+They are compared with the model's words alone (contents, texts, names and arguments of tools): a key, an id or the name
+of a model is nobody's answer. A few words in common are chance, unless they are all of the one or of the other.
 
 | after a cut the user got | it is |
 |---|---|
 | the text that came, a part of it, or one that has it | `truncated-accepted` |
+| the body as it came, from its first byte to its last | `truncated-accepted` |
 | another text ("Sorry, no summary today"), an error | right |
 | an empty text, where some text had come | right |
 | an empty text, where none had come | `truncated-accepted`: nothing is no answer |

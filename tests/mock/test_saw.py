@@ -135,6 +135,8 @@ def test_what_a_stream_handed_out_comes_before_the_value() -> None:
         ("Sales have risen, in short", "The summary of the report says that sales have risen", True),
         ("a", "a", True),
         ("Banana", "a", False),
+        ("This did not work", "This", False),
+        ("No summary", "The summary", False),
     ],
 )
 def test_a_text_in_common_is_no_chance(text: str, part: str, held: bool) -> None:

@@ -130,7 +130,11 @@ BAD: dict[str, tuple[list[Try], Saw, str]] = {
         value("one two "),
         "truncated-accepted",
     ),
-    "passes over a broken event": ([Try((fault("bad-json", event=2),), streamed=True)], value(), "damaged-accepted"),
+    "passes over a broken event": (
+        [Try((fault("bad-json", event=2),), streamed=True)],
+        value("one three"),
+        "damaged-accepted",
+    ),
     "asks again after a token was shown": (
         [Try(CUT, streamed=True), Try(at=0.6, streamed=True)],
         value(None, *WORDS[:2], *WORDS),
@@ -377,6 +381,59 @@ def test_a_cut_document_has_no_text_but_its_bytes() -> None:
     assert wire.startswith('{"choices"')
     assert verdict(half, value(wire)) == ("truncated-accepted",)
     assert verdict(half, value("Sorry, no summary today")) == ()
+
+
+def long_stream(events: int, tail: bytes = b"") -> Exchange:
+    """A stream that broke off behind that many events (of which the first says nothing), and a part of the next."""
+    words = ("The summary ", "of the report says ", "that sales have risen")
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "inferneo-large"}
+    deltas = [event({**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}, "role")]
+    deltas += [event({**chunk, "choices": [{"index": 0, "delta": {"content": one}}]}, "content") for one in words]
+    head = Head(200, ((b"content-type", b"text/event-stream"),))
+    made = exchange(1, Try(streamed=True))
+    made.decision = Decision(Plan((head, *deltas[:events], Body(tail)), Close("fin")))
+    made.ended, made.sent_bytes = "fin", 10_000
+    return made
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"text": "sorry", "model": "inferneo-large"},
+        "completion failed",
+        "chat.completion.chunk",
+        {"id": "chatcmpl-1", "role": "assistant", "text": "no summary"},
+        "the model inferneo-large has not answered",
+    ],
+)
+def test_what_is_no_word_of_the_answer_is_no_part_of_it(answer: Any) -> None:
+    """Keys, ids, the model that was asked for: a client's own answer may have them."""
+    begun = b'data: {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "inferneo-large", "choices"'
+    for made in (long_stream(1), long_stream(1, begun), long_stream(2), long_stream(3, begun)):
+        assert judge("story", [made], value(answer)).ids == ()
+
+
+def test_the_words_of_an_unfinished_event_are_a_part() -> None:
+    """Whoever scrapes them out has handed on a part; a first word may stand in any answer. The evidence names both."""
+    begun = long_stream(1, b'data: {"choices": [{"delta": {"content": "The \\u00fcber-summary of\\u00')
+    found = judge("story", [begun], value({"note": "incomplete", "text": "The \u00fcber-summary"}))
+    assert found.ids == ("truncated-accepted",)
+    assert "as far as 'The \u00fcber-summary of', the user got 'The \u00fcber-summary' (" in str(found)
+    first = long_stream(1, b'data: {"choices": [{"delta": {"content": "This')
+    assert judge("story", [first], value("Sorry, this did not work")).ids == ()
+    assert judge("story", [first], value("This")).ids == ("truncated-accepted",)
+    first = long_stream(1, b'data: {"choices": [{"delta": {"content": "This"}}]}\n\n')
+    assert judge("story", [first], value("Sorry, this did not work")).ids == ()
+    assert judge("story", [first], value("this")).ids == ("truncated-accepted",)
+
+
+def test_a_document_that_breaks_off_is_compared_by_its_words() -> None:
+    """A text that was scraped out of it is found; a model's name is none."""
+    half = [Try((cut(after_bytes=82, how="fin"),), streamed=False)]
+    assert sent_of(exchange(1, half[0])).begun == "one two thr"
+    assert verdict(half, value("one two")) == ()
+    assert verdict(half, value("one two th")) == ("truncated-accepted",)
+    assert verdict(half, value({"error": '"finish": assistant "content" "role"'})) == ()
 
 
 def test_the_advice_about_an_error_event_fits_it() -> None:
