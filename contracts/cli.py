@@ -44,7 +44,8 @@ class Parser(argparse.ArgumentParser):
         (below,) = (a.choices[command] for a in self._actions if isinstance(a, argparse._SubParsersAction))
         word = next((one.partition("=")[0] for one in unread if one.startswith("--")), "")
         known = [option for action in below._actions for option in action.option_strings if option != "--help"]
-        below.error(f"unrecognized arguments: {' '.join(unread)}{_near(word, known) if word else ''}")
+        hint = "; a server's URL stands by itself, without an option" if word == "--url" else _near(word, known)
+        below.error(f"unrecognized arguments: {' '.join(unread)}{hint if word else ''}")
         raise AssertionError("an error ends the process")
 
 

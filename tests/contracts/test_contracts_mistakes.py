@@ -175,6 +175,7 @@ def test_a_folder_of_saved_failures_is_no_file(tmp_path: Path, capsys: pytest.Ca
             "run: unrecognized arguments: --budjet=3s; did you mean '--budget'?; see inferneo-contracts r",
         ),
         ("clients --cleint=openai", "clients: unrecognized arguments: --cleint=openai; did you mean '--client'?"),
+        ("run --url=http://127.0.0.1:1", "--url=http://127.0.0.1:1; a server's URL stands by itself, without an option"),
         ("list --html", "inferneo-contracts list: unrecognized arguments: --html; see inferneo-contracts list --help"),
         ("rnu", "did you mean 'run'?; see inferneo-contracts --help"),
         ("run --profile engin", "did you mean 'engine'?; see inferneo-contracts run --help"),
