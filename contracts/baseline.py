@@ -61,6 +61,11 @@ class Baseline:
         """The entry that speaks of that law on that target."""
         return next((one for one in self.entries if one.covers(law, target)), None)
 
+    def excuses(self, law: str, target: str, today: date) -> bool:
+        """Whether a failure of that law on that target is known on that day."""
+        entry = self.find(law, target)
+        return entry is not None and not entry.is_expired(today)
+
 
 def load(path: str, missing_ok: bool = False) -> Baseline:
     """The file. Raises `OSError`; `ValueError` that names the file, the entry and what would be right."""

@@ -24,6 +24,7 @@ def connect(url: str, options: Options) -> Target:
     target = Target(url, options.model, options.api_key or None, declared=dict(options.capabilities))
     if options.context:
         target.notes["context"] = options.context
+    target.notes["loud"] = url in options.loud
     try:
         first = target.send(get("/v1/models"), FIRST)
     except NoAnswer as error:

@@ -66,7 +66,8 @@ class Options:
 
     `capabilities` are declared, and not probed, and so is `context`, the tokens that a prompt may have (0: not told).
     `part`: `together` are the laws that bear others at the same time, `alone` the rest of them. `until`: the moment of
-    the monotonic clock at which the budget is used up; 0: it is no promise."""
+    the monotonic clock at which the budget is used up; 0: it is no promise.
+    `loud`: the URLs of servers on which S-REFUSE-07 is known, so that each law tells what crashes them."""
 
     urls: tuple[str, ...] = ()
     mock_url: str = ""
@@ -86,6 +87,7 @@ class Options:
     database: str = ""
     part: str = "all"
     until: float = 0.0
+    loud: tuple[str, ...] = ()
 
     def wants(self, law: Law) -> bool:
         """Whether the law takes part."""
@@ -156,6 +158,11 @@ FLAGS: dict[str, dict[str, Any]] = {
         "help": "where failing cases are kept: a directory, github:... or redis:...",
     },
     "--inferneo-part": {"default": "all", "help": "together: laws that bear others beside them; alone: the others"},
+    "--inferneo-loud": {
+        "action": "append",
+        "default": [],
+        "help": "URL on which S-REFUSE-07 is known: each law tells the crashes that it sees",
+    },
     "--inferneo-results": {"default": "", "help": "file to append one JSON line per verdict to"},
     "--inferneo-recorded": {
         "action": "store_true",

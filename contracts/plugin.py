@@ -166,6 +166,7 @@ def pytest_configure(config: pytest.Config) -> None:
             restart_cmd=value("--inferneo-restart-cmd"),
             database=value("--inferneo-database"),
             part=value("--inferneo-part"),
+            loud=tuple(value("--inferneo-loud")),
             until=value("--inferneo-until") or (started + budget if value("--inferneo-budget") else 0.0),
         )
     )

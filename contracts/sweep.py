@@ -1,6 +1,7 @@
 """Every field once wrong in every way that experts try first: so that a crash is told for each field, not for one.
 
-What the sweep has crashed the server with, and S-REFUSE-07 has told, is no finding of the laws about single fields.
+What the sweep crashes the server with each time, and S-REFUSE-07 has told, is no finding of the laws about single
+fields; where S-REFUSE-07 is known, as a baseline says, its verdict is not red, and each law tells what it sees.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ SWEPT = "swept"
 DROPPED = "dropped"
 CRASHED = "crashed"
 TOLD_OF = "told of"
+SURE = "crashes again"
+LOUD = "loud"
 NO_JSON = "no JSON object"
 MESSAGE = {"role", "content"}
 MORE: dict[str, tuple[Any, ...]] = {
@@ -86,7 +89,7 @@ def sweep(target: Any) -> list[Exchange]:
                 break
             try:
                 if is_crash(target.send(bad.call)):
-                    target.notes.setdefault(CRASHED, set()).add(kind(bad))
+                    target.notes.setdefault(CRASHED, {}).setdefault(kind(bad), []).append(bad.call)
             except NoAnswer as error:
                 if error.how in ("refused", "timeout"):
                     break
@@ -121,15 +124,26 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def told(target: Any) -> None:
-    """S-REFUSE-07 tells what the sweep crashed: the other laws need not."""
-    if target.live:
-        target.notes[TOLD_OF] = frozenset(target.notes.get(CRASHED, ()))
+    """S-REFUSE-07 tells what the sweep crashed: the other laws need not, unless its finding is known."""
+    if target.live and not target.notes.get(LOUD):
+        target.notes[TOLD_OF] = dict(target.notes.get(CRASHED, {}))
 
 
 def quiet(target: Any, bad: Bad, exchange: Exchange) -> None:
     """Raises `Unjudged` for a crash by what S-REFUSE-07 has told of: one finding, not one for each law that sees it."""
-    if is_crash(exchange) and target.live and kind(bad) in target.notes.get(TOLD_OF, ()):
+    if is_crash(exchange) and target.live and _is_sure(target, kind(bad)):
         raise Unjudged(f"{bad.what} is answered {exchange.status} (S-REFUSE-07 judges that)")
+
+
+def _is_sure(target: Any, what: tuple[str, str]) -> bool:
+    """Whether a kind of request that S-REFUSE-07 has told crashes the server again; what was sent does not change."""
+    sure = target.notes.setdefault(SURE, {})
+    calls = target.notes.get(TOLD_OF, {}).get(what, ())
+    if calls and what not in sure:
+        sent = list(target.sent)
+        sure[what] = any(crashes(target, call) for call in calls[:RESENT] for _ in range(RESENT))
+        target.sent[:] = sent
+    return bool(calls) and sure[what]
 
 
 def crashes(target: Any, call: Call) -> bool:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from stranger import Refused, Stranger, serving
 
 from contracts.bad import Bad
+from contracts.baseline import load
+from contracts.cli import main
 from contracts.connect import connect
 from contracts.consequences import quiet
+from contracts.domains import ask
 from contracts.exchange import JSON, Call
 from contracts.judge import Effort, judge
-from contracts.law import Vacuous, find, laws
+from contracts.law import Unjudged, Vacuous, find, laws
 from contracts.options import Options
+from contracts.server_laws.bad_requests import asked
 from contracts.wire import NoAnswer
 
 
@@ -196,6 +203,67 @@ def test_a_crash_that_was_told_is_not_told_again() -> None:
         assert (first.word, judge(find("S-REFUSE-07"), target, FAST).word) == ("failed", "failed")
         words = {law: judge(find(law), target, FAST) for law in REPEATING}
     assert {law: one.reason for law, one in words.items() if one.word == "failed"} == {}
+
+
+def test_a_known_crash_hides_no_other() -> None:
+    """Where S-REFUSE-07 is known, its verdict is not red: each law tells what it sees, for itself."""
+    with serving(Unforeseen) as url:
+        target = connect(url, Options(profile="openai", loud=(url,)))
+        assert judge(find("S-REFUSE-07"), target, FAST).word == "failed"
+        words = {law: judge(find(law), target, FAST).word for law in ("S-REFUSE-08", "S-REFUSE-10")}
+    assert words == {"S-REFUSE-08": "failed", "S-REFUSE-10": "failed"}
+
+
+@pytest.mark.slow
+def test_a_baseline_that_knows_the_crashes_leaves_none_to_pass(tmp_path: Path) -> None:
+    """The next law that sees one is new, and red; what --update-baseline takes in is known to the next run."""
+    report, file = tmp_path / "r.json", tmp_path / "b.toml"
+    file.write_text('[[known]]\nlaw = "S-REFUSE-07"\nreason = "ticket 5"\n')
+    laws = ["--law", "S-REFUSE-07", "--law", "S-REFUSE-10", "--profile", "openai"]
+    with serving(Unforeseen) as url:
+        run = ["run", url, *laws, "--json", str(report), "--baseline", str(file), "--seed", "1"]
+        assert main(run) == 1
+        words = {one["law"]: one["word"] for one in json.loads(report.read_text())["verdicts"]}
+        assert words["S-REFUSE-10"] == "failed"
+        file.write_text("")
+        assert main([*run, "--update-baseline"]) == 0
+        assert main(run) == 0
+    assert {one.law for one in load(str(file)).entries} == {"S-REFUSE-07", "S-REFUSE-10"}
+
+
+class Once(Stranger):
+    """A seed of a wrong type is a 500 whenever it comes, one max_tokens too; another one was a 500 once."""
+
+    stumbled = False
+
+    def read(self, data: bytes, chat: bool) -> tuple[dict[str, Any], str]:
+        with suppress(ValueError, RecursionError, AttributeError):
+            self.stumble(json.loads(data).get)
+        return super().read(data, chat)
+
+    def stumble(self, value: Callable[..., Any]) -> None:
+        """The 500."""
+        most = value("max_tokens")
+        once = isinstance(most, str) and not type(self).stumbled
+        if once or most == "new" or isinstance(value("seed"), str):
+            type(self).stumbled = type(self).stumbled or once
+            raise Refused(500, "internal")
+
+
+def test_a_crash_that_was_seen_once_silences_nobody() -> None:
+    """Only what crashes again when it is sent again: that S-REFUSE-07 tells."""
+    Once.stumbled = False
+    with serving(Once) as url:
+        target = connect(url, Options(profile="openai"))
+        assert judge(find("S-REFUSE-07"), target, FAST).word == "failed"
+        assert Once.stumbled
+        calls = [ask(target, "Say hello", chat=chat) for chat in (False, True)]
+        target.begin()
+        for call in calls * 2:
+            with pytest.raises(Unjudged, match="S-REFUSE-07 judges that"):
+                asked(target, Bad(call.with_(seed="b"), "seed='b'", "seed", "b"))
+            assert asked(target, Bad(call.with_(max_tokens="new"), "new", "max_tokens", "new")).status == 500
+        assert len(target.sent) == 8, "what is sent to make sure is no part of the case"
 
 
 class ByRule(Stranger):
