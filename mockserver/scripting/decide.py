@@ -62,7 +62,7 @@ class Decision(Struct, frozen=True, gc=False):
     None. `explanation`: only where no rule matched and the script is strict. `hold`: the barrier at which the response
     waits. `coming`: the plan is not known yet, an asynchronous function is asked for it. `said`: the reply that was
     answered with (None: like a model). `ticket`: the request's turn, where turns are kept; `admitted`: how it was let
-    in, as long as the plan is not known.
+    in, as long as the plan is not known. `unsafe`: the rule, or its script, was marked so when it answered.
 
     The collector does not look at it (`gc=False`): what could close a circle, the ticket, is cleared when it is left.
     """
@@ -80,6 +80,7 @@ class Decision(Struct, frozen=True, gc=False):
     said: Reply | None = None
     ticket: Ticket | None = None
     admitted: Pass | None = None
+    unsafe: bool = False
 
 
 def decide(
@@ -99,11 +100,12 @@ def decide(
     reply: Reply | None = None
     reply_index: int | None = None
     own: tuple[Fault, ...] = ()
+    unsafe = script.unsafe
     if number is not None:
         rule, label = script.rules[number], script.label(number)
         call = hits.get(label, 0) + 1
         hits = {**hits, label: call}
-        hold = rule.hold
+        hold, unsafe = rule.hold, unsafe or rule.unsafe
         if rule.sets is not None:
             named = {name: value for name, value in {**named, **rule.sets}.items() if value is not None}
         turn = rule.turn(call)
@@ -129,13 +131,15 @@ def decide(
         except Exception as error:  # whatever a user's function raises is told, and fails the test
             return after, _failed(label, call, error)
         if isinstance(made, Awaitable):
-            scene = _Scene(script, after, request, own, lists, extra, label, reply_index, call)
-            return after, Decision(Plan(()), label, reply_index, call, hold=hold, coming=Coming(made, scene, answer))
+            scene = _Scene(script, after, request, own, lists, extra, label, reply_index, call, unsafe)
+            coming = Coming(made, scene, answer)
+            return after, Decision(Plan(()), label, reply_index, call, hold=hold, coming=coming, unsafe=unsafe)
         reply = made
     plan = answer(request, reply)
     if not (own or state.faults or extra) and (not script.faults or _over(script, state)):
-        return after, Decision(plan, label, reply_index, call, hold=hold, said=reply)
-    return _Scene(script, after, request, own, lists, extra, label, reply_index, call).struck(plan, hold, reply)
+        return after, Decision(plan, label, reply_index, call, hold=hold, said=reply, unsafe=unsafe)
+    scene = _Scene(script, after, request, own, lists, extra, label, reply_index, call, unsafe)
+    return scene.struck(plan, hold, reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,7 @@ class _Scene:
     label: str | None
     reply_index: int | None
     call: int
+    unsafe: bool
 
     def struck(self, plan: Plan, hold: str | None = None, said: Reply | None = None) -> tuple[State, Decision]:
         """The decision with all faults in it, and the state after it."""
@@ -175,7 +180,15 @@ class _Scene:
         )
         faults = tuple(work.faults)
         made = Decision(
-            work.plan, self.label, self.reply_index, self.call, faults, work.connection, hold=hold, said=said
+            work.plan,
+            self.label,
+            self.reply_index,
+            self.call,
+            faults,
+            work.connection,
+            hold=hold,
+            said=said,
+            unsafe=self.unsafe,
         )
         return after, made
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mockserver import MockServer, Session, chat, status
+from mockserver import MockServer, Session, chat, delay, status
 from mockserver.scripting.lint import unreachable
 from mockserver.scripting.script import parse_script
 
@@ -169,12 +169,16 @@ def test_one_objection_for_all_requests_that_it_is_about(session: Session) -> No
 
 
 def test_not_more_requests_are_looked_at_than_the_bound(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal requests are looked at once, so only different ones count."""
+    """Equal requests are looked at once, so only different ones count; what was not looked at is told."""
     monkeypatch.setattr("mockserver.record.objection.CHECKED", 2)
     session.on(chat()).reply("x")
-    for body in (b"1", b"1", b"2", b"3"):
+    for body in (b"1", b"1", b"2", b"3", b"4", b"1"):
         assert send(session, body) == 200
-    assert [one.split(":")[0] for one in session.problems()] == ["requests 1 and 2", "request 3"]
+    assert [one.split(":")[0] for one in session.problems()] == [
+        "requests 1, 2 and 6",
+        "request 3",
+        "only the first 2 different requests were looked at; 2 more were not",
+    ]
 
 
 def test_what_the_model_has_answered_is_not_looked_at_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +191,34 @@ def test_what_the_model_has_answered_is_not_looked_at_again(session: Session, mo
         assert send(session, json.dumps(body).encode()) == 200
     assert send(session, b"{}") == 200
     assert [one.split(":")[0] for one in session.problems()] == ["request 3"]
+
+
+def test_what_was_unsafe_when_it_answered_is_not_asked_about(session: Session) -> None:
+    """Whatever script came after: it is no excuse, and takes none away."""
+    for first, last in (([{"unsafe": True, "reply": "x"}], []), ({"unsafe": True, "rules": [{"reply": "x"}]}, [])):
+        session.load(first)
+        assert send(session, b"no") == 200
+        session.load(last)
+        assert session.problems() == []
+    session.load([{"reply": "x"}])
+    assert send(session, b"no") == 200
+    session.load({"unsafe": True, "rules": []})
+    assert [one.split(":")[0] for one in session.problems()] == ["request 3"]
+
+
+def test_a_fault_and_an_asynchronous_function_excuse_nothing_and_take_no_excuse(session: Session) -> None:
+    """The mark is noted on each way to an answer."""
+
+    async def reply(view: object) -> str:
+        return "x"
+
+    session.on(chat(), name="a").unsafe().fail(delay(seconds=0.001), times=1).reply(reply)
+    assert send(session, b"no") == 200
+    assert send(session, b"no") == 200
+    assert not any("would refuse" in one for one in session.problems())
+    session.on(chat(), name="b", priority=1).fail(delay(seconds=0.001)).reply(reply)
+    assert send(session, b"no") == 200
+    assert [one.split(":")[0] for one in session.problems() if "would refuse" in one] == ["request 3"]
 
 
 def test_what_is_marked_unsafe_is_not_asked_about(server: MockServer) -> None:
