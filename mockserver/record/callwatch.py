@@ -55,6 +55,7 @@ class CallWatch:
         self._left = False
         self._unfinished = ""
         self._unreachable = False
+        self._known: tuple[tuple[object, ...], Saw, Verdict] | None = None
 
     # what the user saw
 
@@ -240,9 +241,13 @@ class CallWatch:
 
     def peek(self) -> Verdict:
         """The verdict, for a report: the test has not asked for it."""
-        return judge(
-            self.name, self._exchanges, self.saw, self._limits, self._volatile, self._passed, self._unreachable
-        )
+        saw, marks = self.saw, tuple((one.ended, one.sent_bytes, one.seconds) for one in self._exchanges)
+        state = (marks, id(saw.value), id(saw.error), len(saw.pieces), saw.told, saw.watched, saw.left, saw.unfinished)
+        if self.over and self._known is not None and self._known[0] == state:
+            return self._known[2]  # nothing has come since: looking through an answer may take its time
+        found = judge(self.name, self._exchanges, saw, self._limits, self._volatile, self._passed, self._unreachable)
+        self._known = state, saw, found  # an id is good as long as its object lives
+        return found
 
 
 def _callable(name: str, function: object) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,15 @@ DEPTH = 6
 
 COUNT = 2000
 """Texts of a value that are looked at."""
+
+STEPS = 100_000
+"""What looking for texts may cost: an item of a sequence or a mapping costs one step, an object `OBJECT`."""
+
+OBJECT = 20
+"""Steps of looking into one object: each is asked for some attributes."""
+
+SAMPLE = 64
+"""Items of a sequence of which all are numbers where all of it is taken for numbers (an embedding)."""
 
 LONG = 100_000
 """Characters of a text that are compared."""
@@ -33,6 +44,9 @@ RUN = 24
 
 CAUSES = 20
 """Errors behind an error that are looked at."""
+
+NUMBERS = (int, float, complex)
+"""What has no text in it; a bool is an int."""
 
 OURS = (PACKAGE, str(Path(PACKAGE).parent / "inferneo") + "/", sysconfig.get_path("stdlib") + "/", "<")
 """Where files that are not the user's own are."""
@@ -116,28 +130,46 @@ def piece_text(piece: Any) -> str | None:
 
 
 def texts_of(value: Any) -> tuple[str, ...]:
-    """Each text in a value, however deep; of a sequence of texts or of chunks also what they say together."""
-    found = [text for _, text in zip(range(COUNT), _texts(value, DEPTH), strict=False)]
-    return tuple(dict.fromkeys(found))
+    """Each text in a value, the outermost first; of a sequence of texts or of chunks also what they say together. No
+    object is looked into twice, and what is beyond `DEPTH`, `COUNT` and `STEPS` not at all.
+    """
+    return tuple(dict.fromkeys(islice(_texts(value), COUNT)))
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
-    said = text_of(value)
-    if said is not None:
-        yield said
-    if depth == 0 or isinstance(value, str | bytes | bytearray | type) or callable(value):
-        return
-    if isinstance(value, Mapping):
-        inside = list(value.values())
-    elif isinstance(value, list | tuple | set | frozenset):
-        inside = list(value)
-        together = [text for text in map(piece_text, inside) if text is not None]
-        if together and said is None:
-            yield "".join(together)
-    else:
-        inside = _fields(value)
-    for one in inside:
-        yield from _texts(one, depth - 1)
+def _texts(value: Any) -> Iterator[str]:
+    seen: dict[int, Any] = {}  # the objects too: an id is good as long as its object lives
+    waiting, steps = deque([(value, DEPTH)]), STEPS
+    while waiting and steps > 0:
+        one, depth = waiting.popleft()
+        steps -= 1
+        if one is None or isinstance(one, NUMBERS) or id(one) in seen:
+            continue
+        seen[id(one)] = one
+        said = text_of(one)
+        if said is not None:
+            yield said
+        if depth == 0 or isinstance(one, str | bytes | bytearray | type) or callable(one):
+            continue
+        inside = _inside(one, steps)
+        steps -= OBJECT + len(inside)
+        if said is None and isinstance(one, list | tuple | set | frozenset):
+            together = [text for text in map(piece_text, inside) if text is not None]
+            if together:
+                yield "".join(together)
+        waiting.extend((each, depth - 1) for each in inside)
+
+
+def _inside(value: Any, most: int) -> list[Any]:
+    """What is in a value, `most` at most; nothing of a sequence of numbers, nor of what cannot be iterated."""
+    try:
+        if isinstance(value, Mapping):
+            return list(islice(value.values(), most))
+        if isinstance(value, list | tuple):
+            few = value[:: max(1, len(value) // SAMPLE)]
+            return [] if all(isinstance(one, NUMBERS) for one in few) else list(value[:most])
+        return list(islice(value, most)) if isinstance(value, set | frozenset) else _fields(value)[:most]
+    except Exception:  # as in `text_of`
+        return []
 
 
 def _fields(value: Any) -> list[Any]:

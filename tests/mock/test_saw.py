@@ -33,6 +33,48 @@ class Plain:
         raise AssertionError("properties are not asked")
 
 
+class Counted:
+    """An object that counts how often any such object was asked."""
+
+    asked = 0
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    @property
+    def content(self) -> None:
+        type(self).asked += 1
+
+
+def test_looking_for_texts_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However wide and tangled the objects are, and each is asked once."""
+    monkeypatch.setattr(Counted, "asked", 0)
+    nodes = [Counted(name=str(number)) for number in range(30)]
+    for node in nodes:
+        node.__dict__["others"] = nodes
+    assert len(texts_of(nodes)) == 31 - 1
+    assert Counted.asked == len(nodes)
+    monkeypatch.setattr(Counted, "asked", 0)
+    assert texts_of([Counted() for _ in range(50_000)]) == ()
+    assert 0 < Counted.asked < 10_000
+
+
+def test_numbers_are_not_looked_at() -> None:
+    """256 embeddings cost less than the texts behind them."""
+    rows = [[0.5] * 1536 for _ in range(256)]
+    assert texts_of({"data": rows, "deep": [[["a"]]]}) == ("a",)
+    assert texts_of([1, 2.0, True, "a"]) == ("a",)
+
+
+def test_what_is_near_is_looked_at_first() -> None:
+    """An object that stands deep and near is looked into from near."""
+    near: Any = {"x": {"y": "a"}}
+    deep: Any = near
+    for _ in range(5):
+        deep = [deep]
+    assert texts_of([deep, near]) == ("a",)
+
+
 class Unread:
     """As a streamed response of httpx, which raises a RuntimeError where it is asked for its text."""
 

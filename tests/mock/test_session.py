@@ -111,6 +111,18 @@ def test_a_reset_takes_less_than_a_millisecond(session: Session) -> None:
     assert (session.journal, session.script.rules) == ((), ())
 
 
+def test_a_verdict_is_made_once_where_nothing_has_changed(session: Session) -> None:
+    """Report, teardown and test all ask for it; another word of what the user saw makes another."""
+    with session.call("a") as call:
+        call.returned("x")
+    first = call.verdict()
+    assert call.peek() is first
+    assert first.ids == ("no-request",)
+    call.raised(RuntimeError("y"))
+    assert call.peek() is not first
+    assert "RuntimeError('y')" in str(call.verdict())
+
+
 def test_the_verdict_on_real_traffic(session: Session) -> None:
     """A client that obeys is right; one that takes a part for the whole, or asks again too soon, is not."""
     session.on(chat(contains="report")).fail(status(429, retry_after=0), times=2).reply("Done.")
