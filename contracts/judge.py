@@ -109,8 +109,9 @@ class _Trial:
 NOTHING = object()
 
 
-def judge(law: Law, target: Any, effort: Effort) -> Verdict:
-    """The verdict on one law. Never raises for what the target or the law does."""
+def _clerk(law: Law, target: Any) -> Callable[..., Verdict]:
+    """What writes a verdict of a judgement that begins now, without the key: of a word, its reason, the number of cases
+    and the failure."""
     started = time.monotonic()
 
     def verdict(word: Word, reason: str = "", cases: int = 0, failure: Failure | None = None) -> Verdict:
@@ -118,6 +119,12 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
         key = getattr(target, "api_key", None)
         return Verdict(law.id, target.name, word, str(mask(reason, key)), cases, seconds, veiled(failure, key))
 
+    return verdict
+
+
+def judge(law: Law, target: Any, effort: Effort) -> Verdict:
+    """The verdict on one law. Never raises for what the target or the law does."""
+    verdict = _clerk(law, target)
     if law.live and not target.live:
         return verdict("unsupported", "needs a live server")
     for capability in sorted(law.needs | (law.over.needs if law.over else frozenset())):
@@ -149,13 +156,7 @@ def judge(law: Law, target: Any, effort: Effort) -> Verdict:
 
 def judge_case(law: Law, target: Any, case: object, effort: Effort) -> Verdict:
     """The verdict on one law by one case that is given; broken when it is broken in any of three trials."""
-    started = time.monotonic()
-
-    def verdict(word: Word, reason: str = "", cases: int = 0, failure: Failure | None = None) -> Verdict:
-        seconds = round(time.monotonic() - started, 3)
-        key = getattr(target, "api_key", None)
-        return Verdict(law.id, target.name, word, str(mask(reason, key)), cases, seconds, veiled(failure, key))
-
+    verdict = _clerk(law, target)
     trial = _Trial(case=case)
     for _ in range(REPEATS):
         try:

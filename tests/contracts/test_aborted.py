@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -142,11 +143,10 @@ class Counting(Stranger):
     """Tells when it was asked so often that laws have been judged."""
 
     many = threading.Event()
-    asked = 0
+    numbers_asked = itertools.count(1)
 
     def generate(self, body: dict[str, Any], text: str, chat: bool) -> None:
-        type(self).asked += 1
-        if self.asked == 60:
+        if next(self.numbers_asked) >= 60:
             self.many.set()
         super().generate(body, text, chat)
 

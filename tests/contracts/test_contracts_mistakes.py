@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,12 +49,18 @@ def test_the_missing_extra_is_named(words: list[str]) -> None:
 @pytest.mark.parametrize("plugin", [(), ("-p", "contracts.plugin")])
 def test_the_suite_as_pytest_names_the_missing_extra(plugin: tuple[str, ...], tmp_path: Path) -> None:
     """The same line, as pytest tells a mistake, whether or not the plugin is named."""
-    # pytest imports what it rewrites past every finder: the folder it runs in comes first.
+    # pytest imports what it rewrites past every finder: the folder it runs in comes first. Other plugins of the
+    # environment may import hypothesis, or warn, before ours is asked.
     (tmp_path / "hypothesis.py").write_text("raise ModuleNotFoundError('No module', name='hypothesis')")
-    words = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", *plugin, "--pyargs", "contracts.suite"]
+    words = ["-p", "_inferneo_pytest", "-p", "no:cacheprovider", *plugin, "--pyargs", "contracts.suite"]
+    unset = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONSAFEPATH")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    paths = filter(None, (str(tmp_path), kept.get("PYTHONPATH")))
+    kept |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": os.pathsep.join(paths)}
     said = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "--inferneo-url", "http://127.0.0.1:9"],
         cwd=tmp_path,
+        env=kept,
         check=False,
         capture_output=True,
         text=True,
@@ -175,7 +182,10 @@ def test_a_folder_of_saved_failures_is_no_file(tmp_path: Path, capsys: pytest.Ca
             "run: unrecognized arguments: --budjet=3s; did you mean '--budget'?; see inferneo-contracts r",
         ),
         ("clients --cleint=openai", "clients: unrecognized arguments: --cleint=openai; did you mean '--client'?"),
-        ("run --url=http://127.0.0.1:1", "--url=http://127.0.0.1:1; a server's URL stands by itself, without an option"),
+        (
+            "run --url=http://127.0.0.1:1",
+            "--url=http://127.0.0.1:1; a server's URL stands by itself, without an option",
+        ),
         ("list --html", "inferneo-contracts list: unrecognized arguments: --html; see inferneo-contracts list --help"),
         ("rnu", "did you mean 'run'?; see inferneo-contracts --help"),
         ("run --profile engin", "did you mean 'engine'?; see inferneo-contracts run --help"),
