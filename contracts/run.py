@@ -15,7 +15,7 @@ from contracts import baseline, forms, report, terminal
 from contracts.adapters import DEFAULT
 from contracts.checked import checked
 from contracts.child import Suite
-from contracts.connect import connect, require_model
+from contracts.connect import Unreachable, connect, require_model
 from contracts.files import readable
 from contracts.law import laws
 from contracts.mock import Door, MockProcess
@@ -104,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
                     # What measures or breaks a server would be noticed by the laws beside it: it comes after them.
                     suite.judge([*modules, *arguments, "--inferneo-part", "together"], workers, "load", progress)
                     suite.judge([SERVER, *arguments, "--inferneo-part", "alone"], 1, "", progress)
+                    if not suite.lines():
+                        raise Unreachable("no law was judged in either part of the suite")
         except KeyboardInterrupt:
             interrupted = True
         seconds = time.monotonic() - suite.started

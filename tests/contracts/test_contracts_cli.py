@@ -125,6 +125,15 @@ def test_several_processes_give_the_verdicts_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("law", ["S-FRAME-03", "S-HEALTH-03"])
+def test_several_processes_judge_one_law(law: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Though only one of the suite's two parts has a law then."""
+    with serving(Stranger) as url:
+        assert main(["run", url, "--law", law, "--no-recorded", "--profile", "openai", "-n", "2"]) == 0
+    assert "1 law: 1 ok" in capfd.readouterr().out
+
+
+@pytest.mark.slow
 def test_what_failed_is_kept_for_the_next_run(tmp_path: Path) -> None:
     """The folder of --database holds the case under the law's id."""
     with serving(NoDone) as url:
