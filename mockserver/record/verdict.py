@@ -176,7 +176,9 @@ def test_a_cut_stream(inferneo_mock):
 `call.run(function, ...)` notes a value or an error and hands it on (an error is noted, not raised: the verdict is what
 is asked for). A generator that it gives is watched as it is iterated; an async function is for `await call.arun(...)`.
 `call.watch(stream)` notes what a stream hands out, piece by piece. `call.returned(value)` and `call.raised(error)` say
-it in words; an exception that leaves the block is noted and goes on: `pytest.raises` stands around the block.
+it in words. What code prints or draws while a stream arrives is not seen by itself: hand the stream through
+`call.watch(stream)`, or yield the pieces. An exception that leaves the block is noted and goes on: `pytest.raises`
+stands around the block.
 `inferneo_mock.call(name, patience=30, retries=1, attempts=10, volatile=(...), may_raise=(), judge=True)` says what is
 expected of the client: seconds of silence it may endure, how often it asks again at least, how many attempts are a
 storm, the fields of the body that differ between attempts of one call, and errors that are right though the answer was
